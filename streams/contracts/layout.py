@@ -1,0 +1,177 @@
+"""A store as the system knows it: areas, zones, screens, cameras and where they are.
+
+Frame of reference, one for each area, in metres: origin on the floor at the foot of the shelf,
+x along the shelf to the right **as a camera on the shelf sees it**, y away from the shelf into the
+aisle, z up. The shelf's face is the plane y = 0. Camera yaw is + to the picture's right, pitch +
+upwards. Without a camera pose no gaze is made: zones are then given as polygons in the picture.
+"""
+
+from collections import Counter
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from streams.contracts.base import DurationMs, Id, Probability, Sentence
+
+#: The five store zones of the in-store retail media standard (IAB and IAB Europe, 2024).
+StoreZone = Literal["exterior", "entrance", "aisle", "checkout", "other"]
+
+#: (x, y) in metres on the floor, or normalised 0 to 1 in a picture, as the field says.
+Point = tuple[float, float]
+Polygon = Annotated[tuple[Point, ...], Meta(min_length=3, max_length=64)]
+
+#: (x0, z0, x1, z1) in metres on the shelf's face.
+Face = tuple[float, float, float, float]
+
+
+class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of everything in a layout file: an unknown key is a mistake, not an extension."""
+
+
+class Area(_Part, frozen=True, kw_only=True):
+    """A part of a store whose events meet on one worker; by default the whole store."""
+
+    area_id: Id
+
+
+class Zone(_Part, frozen=True, kw_only=True):
+    """A stretch of shelf, with the piece of floor before it.
+
+    `min_dwell_ms`: a stay counts as dwell from here on; `gap_ms`: a stay holds while no gap between
+    detections exceeds this; `fixation_ms`: a face directed at the zone this long is a gaze;
+    `staff_limit_ms`: a longer stay is taken for staff and excluded (and counted).
+    """
+
+    zone_id: Id
+    area_id: Id
+    name: Sentence
+    store_zone: StoreZone = "aisle"
+    category: Id | None = None
+    face: Face | None = None
+    floor: Polygon | None = None
+    min_dwell_ms: DurationMs = 2_000
+    gap_ms: DurationMs = 1_500
+    fixation_ms: DurationMs = 300
+    staff_limit_ms: DurationMs = 900_000
+
+    def __post_init__(self) -> None:
+        _check_face(self.zone_id, self.face)
+
+
+class Screen(_Part, frozen=True, kw_only=True):
+    """A screen. `face` is where it hangs on the shelf plane, `floor` its exposure zone."""
+
+    screen_id: Id
+    area_id: Id
+    name: Sentence
+    face: Face | None = None
+    floor: Polygon | None = None
+    width_px: Annotated[int, Meta(ge=16, le=16_384)] = 1080
+    height_px: Annotated[int, Meta(ge=16, le=16_384)] = 1920
+
+    def __post_init__(self) -> None:
+        _check_face(self.screen_id, self.face)
+
+
+class CameraPose(_Part, frozen=True, kw_only=True):
+    """Where a camera is and how it looks out; its lens is a pinhole of `horizontal_fov_deg`."""
+
+    position_m: tuple[float, float, float]
+    yaw_deg: float = 0.0
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
+    horizontal_fov_deg: Annotated[float, Meta(gt=1.0, lt=179.0)] = 90.0
+
+
+class View(_Part, frozen=True, kw_only=True):
+    """A target's floor as a polygon in one camera's picture, normalised 0 to 1."""
+
+    target_id: Id
+    polygon: Polygon
+
+
+class Camera(_Part, frozen=True, kw_only=True):
+    """A camera of an area.
+
+    `fps` is the rate at which frames are inferred at the most; None means every frame.
+    """
+
+    camera_id: Id
+    area_id: Id
+    calibration_version: Id = "uncalibrated"
+    pose: CameraPose | None = None
+    views: tuple[View, ...] = ()
+    fps: Annotated[float, Meta(gt=0.0, le=120.0)] | None = None
+    min_person_score: Probability = 0.5
+
+
+class StoreLayout(_Part, frozen=True, kw_only=True):
+    """The whole layout of one store: the value of `store.layout.v1` and the layout file."""
+
+    store_id: Id
+    name: Sentence
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "EUR"
+    time_zone: Id = "UTC"
+    areas: Annotated[tuple[Area, ...], Meta(min_length=1, max_length=1_000)]
+    zones: Annotated[tuple[Zone, ...], Meta(max_length=10_000)] = ()
+    screens: Annotated[tuple[Screen, ...], Meta(max_length=10_000)] = ()
+    cameras: Annotated[tuple[Camera, ...], Meta(max_length=10_000)] = ()
+
+    def __post_init__(self) -> None:
+        _check_unique("area", [a.area_id for a in self.areas])
+        _check_unique("camera", [c.camera_id for c in self.cameras])
+        _check_unique(
+            "zone or screen",
+            [z.zone_id for z in self.zones] + [s.screen_id for s in self.screens],
+        )
+        areas = {a.area_id for a in self.areas}
+        targets = {z.zone_id for z in self.zones} | {s.screen_id for s in self.screens}
+        used = [z.area_id for z in self.zones]
+        used += [s.area_id for s in self.screens] + [c.area_id for c in self.cameras]
+        for area_id in used:
+            if area_id not in areas:
+                raise ValueError(f"area {area_id!r} is used but not listed under areas")
+        for camera in self.cameras:
+            for view in camera.views:
+                if view.target_id not in targets:
+                    raise ValueError(
+                        f"camera {camera.camera_id!r} has a view of {view.target_id!r}, "
+                        "which is neither a zone nor a screen of this layout"
+                    )
+        self._check_faces()
+
+    def _check_faces(self) -> None:
+        placed = [(z.area_id, z.zone_id, z.face) for z in self.zones if z.face is not None]
+        placed += [(s.area_id, s.screen_id, s.face) for s in self.screens if s.face is not None]
+        for i, (area, name, face) in enumerate(placed):
+            for other_area, other_name, other in placed[i + 1 :]:
+                if area == other_area and _faces_overlap(face, other):
+                    raise ValueError(f"the faces of {name!r} and {other_name!r} overlap")
+
+    def area(self, area_id: str) -> "StoreLayout":
+        """The same layout with the parts of one area alone."""
+        return StoreLayout(
+            store_id=self.store_id,
+            name=self.name,
+            currency=self.currency,
+            time_zone=self.time_zone,
+            areas=tuple(a for a in self.areas if a.area_id == area_id),
+            zones=tuple(z for z in self.zones if z.area_id == area_id),
+            screens=tuple(s for s in self.screens if s.area_id == area_id),
+            cameras=tuple(c for c in self.cameras if c.area_id == area_id),
+        )
+
+
+def _check_unique(what: str, names: list[str]) -> None:
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise ValueError(f"{what} id {twice[0]!r} is used more than once")
+
+
+def _check_face(name: str, face: Face | None) -> None:
+    if face is not None and not (face[0] < face[2] and face[1] < face[3]):
+        raise ValueError(f"the face of {name!r} must be [x0, z0, x1, z1] with x0 < x1 and z0 < z1")
+
+
+def _faces_overlap(a: Face, b: Face) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

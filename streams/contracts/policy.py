@@ -1,0 +1,55 @@
+"""The port through which the processor is given its content policy.
+
+The policy itself lives in `signage/`; `streams/` never imports it. What it sees is a moment of an
+area, never a person.
+"""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from streams.contracts.base import DurationMs, Id, Sentence, TimeMs
+from streams.contracts.signage import Arm, Candidate, Creative, ReasonCode, ZoneAttention
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """What is known of a screen's area at `now_ms`.
+
+    `attention` holds one entry a zone of the area, of the last seconds (the processor's window).
+    `showing` is the creative on the screen since `shown_since_ms`, None before the first decision.
+    """
+
+    store_id: Id
+    area_id: Id
+    screen_id: Id
+    now_ms: TimeMs
+    arm: Arm
+    attention: tuple[ZoneAttention, ...]
+    showing: Id | None = None
+    shown_since_ms: TimeMs | None = None
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """What a policy wants shown, from which candidates, and why in one plain sentence.
+
+    `hold_ms` is how long the screen may show it before it falls back to its own rotation.
+    """
+
+    creative: Creative
+    candidates: tuple[Candidate, ...]
+    reason: ReasonCode
+    sentence: Sentence
+    hold_ms: DurationMs
+
+
+class ContentPolicy(Protocol):
+    """Decides what a screen shows. Pure: the same moment gives the same choice."""
+
+    @property
+    def version(self) -> str:
+        """Names the policy and its snapshot on every decision."""
+        ...
+
+    def choose(self, moment: Moment) -> Choice | None:
+        """The creative to show now, or None to leave the screen as it is."""
+        ...

@@ -1,0 +1,165 @@
+"""The one registry of topics: name, key, struct, identity, retention.
+
+All that the processor reads is keyed by `area_id`; what it writes is keyed by its entity. A
+breaking change of a struct is a new topic; otherwise optional fields only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Struct
+
+from streams.contracts import attention, layout, pos, signage, vision
+from streams.contracts.errors import UnknownTopicError
+from streams.contracts.ids import event_id
+
+#: Enough for 12 workers a group; Kafka's partitions are how the system grows.
+DEFAULT_PARTITIONS = 12
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic of the registry.
+
+    `key` and `identity` read the record's key and the CloudEvents id off a struct. The id is the
+    same for a repeat of the same event. `compact` topics hold whole snapshots: an empty value
+    deletes.
+    """
+
+    name: str
+    struct: type[Struct]
+    key: Callable[[Any], str]
+    identity: Callable[[Any], str]
+    retention_ms: int
+    compact: bool = False
+    partitions: int = DEFAULT_PARTITIONS
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The broker's settings for the topic."""
+        policy = {"cleanup.policy": "compact,delete" if self.retention_ms > 0 else "compact"}
+        if not self.compact:
+            policy = {"cleanup.policy": "delete"}
+        if self.retention_ms > 0:
+            policy["retention.ms"] = str(self.retention_ms)
+        return policy
+
+
+def _batch_id(batch: Any) -> str:
+    return event_id(batch.gateway_id, type(batch).__name__, batch.seq)
+
+
+GAZE = Topic("vision.gaze.v1", vision.GazeBatch, lambda e: e.area_id, _batch_id, _DAY_MS)
+DWELL = Topic("vision.dwell.v1", vision.DwellBatch, lambda e: e.area_id, _batch_id, _DAY_MS)
+AUDIENCE = Topic(
+    "vision.audience.v1",
+    vision.Audience,
+    lambda e: e.area_id,
+    lambda e: event_id(e.gateway_id, e.camera_id, "audience", e.seq),
+    _DAY_MS,
+)
+CROSSING = Topic(
+    "vision.crossing.v1",
+    vision.Crossing,
+    lambda e: e.area_id,
+    lambda e: e.crossing_id,
+    30 * _DAY_MS,
+)
+BASKET = Topic(
+    "pos.basket.v1", pos.Basket, lambda e: e.area_id, lambda e: e.basket_id, 90 * _DAY_MS
+)
+CONTENT = Topic(
+    "signage.content.v1",
+    signage.Content,
+    lambda e: e.screen_id,
+    lambda e: e.decision_id,
+    7 * _DAY_MS,
+    compact=True,
+)
+DECISION = Topic(
+    "signage.decision.v1",
+    signage.Decision,
+    lambda e: e.screen_id,
+    lambda e: e.decision_id,
+    90 * _DAY_MS,
+)
+CREATIVE = Topic(
+    "signage.creative.v1",
+    signage.Creative,
+    lambda e: e.creative_id,
+    lambda e: event_id(e.creative_id, e.version),
+    0,
+    compact=True,
+)
+LAYOUT = Topic(
+    "store.layout.v1",
+    layout.StoreLayout,
+    lambda e: e.store_id,
+    lambda e: e.store_id,
+    0,
+    compact=True,
+)
+PLAY = Topic(
+    "signage.play.v1",
+    signage.Play,
+    lambda e: e.area_id,
+    lambda e: event_id(e.play_id, e.phase),
+    90 * _DAY_MS,
+)
+ATTENTION = Topic(
+    "streams.attention.v1",
+    attention.AttentionWindow,
+    lambda e: e.target_id,
+    lambda e: event_id(e.target_id, e.window_start_ms, e.through_offset),
+    30 * _DAY_MS,
+)
+BASKET_METRICS = Topic(
+    "streams.basket.v1",
+    attention.BasketWindow,
+    lambda e: e.store_id,
+    lambda e: event_id(e.store_id, e.window_start_ms, e.arm, e.currency, e.through_offset),
+    90 * _DAY_MS,
+)
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        GAZE,
+        DWELL,
+        AUDIENCE,
+        CROSSING,
+        BASKET,
+        CONTENT,
+        DECISION,
+        CREATIVE,
+        LAYOUT,
+        PLAY,
+        ATTENTION,
+        BASKET_METRICS,
+    )
+}
+
+#: The consumers that keep a dead-letter topic of their own, and for how long.
+CONSUMERS = ("react", "measure", "sink")
+DEAD_LETTER_RETENTION_MS = 7 * _DAY_MS
+
+
+def dead_letter_topic(consumer: str) -> str:
+    """The name of a consumer's dead-letter topic; its values are the original bytes.
+
+    >>> dead_letter_topic("react")
+    'react.dlq.v1'
+    """
+    return f"{consumer}.dlq.v1"
+
+
+def topic_named(name: str) -> Topic:
+    """The topic of that name. Raises UnknownTopicError."""
+    try:
+        return TOPICS[name]
+    except KeyError:
+        raise UnknownTopicError(name) from None
