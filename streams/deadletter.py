@@ -1,4 +1,4 @@
-"""What a consumer could not decode or handle: kept whole, with its reason, in a topic of its own."""
+"""What a consumer could not handle: kept whole, with its reason, in a topic of its own."""
 
 from typing import Any
 

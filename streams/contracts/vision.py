@@ -52,7 +52,7 @@ class Gaze(Struct, frozen=True, kw_only=True):
 
 
 class GazeBatch(Struct, frozen=True, kw_only=True):
-    """The gaze events of an area within up to 50 ms. `seq` counts the batches of one gateway run."""
+    """The gaze events of an area within up to 50 ms. `seq` counts the batches of a gateway run."""
 
     store_id: Id
     area_id: Id

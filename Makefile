@@ -1,0 +1,47 @@
+# Two commands to start: `make demo` shows it, `make test` proves it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test unit check bench lock schemas clean
+
+help:            ## what there is
+	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+install: $(STAMP)  ## the environment in .venv, from the lock
+
+$(STAMP): locks/dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' locks/dev.lock)"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r locks/dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $(STAMP)
+
+demo: $(STAMP)   ## the whole chain on this machine: make demo ARGS="--seconds 90 --headless"
+	$(BIN)/smartstore demo $(ARGS)
+
+test: $(STAMP)   ## unit and integration tests (embedded servers are started by them)
+	$(BIN)/python -m pytest $(ARGS)
+
+unit: $(STAMP)   ## the tests that need no server
+	$(BIN)/python -m pytest -m "not stack and not browser and not gpu and not timescale" $(ARGS)
+
+check: $(STAMP)  ## ruff, mypy strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+schemas: $(STAMP)  ## write docs/schemas from the structs
+	$(BIN)/smartstore topics schema --write docs/schemas
+
+lock: $(STAMP)   ## resolve all locks anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header pyproject.toml -o locks/runtime.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --extra dev -c locks/runtime.lock pyproject.toml -o locks/dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --extra models -c locks/runtime.lock pyproject.toml -o locks/models.lock
+
+clean:           ## state, environment and caches
+	rm -rf $(VENV) .smartstore .mypy_cache .ruff_cache .pytest_cache .hypothesis
