@@ -65,6 +65,15 @@ class Detector(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class GatewayStats(Struct, frozen=True, kw_only=True):
+    """What a gateway leaves behind when it ends, for the report of the run."""
+
+    cameras: list[CameraReport]
+    detector: Detector
+    frames_failed: int
+    errors: list[str]
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """What a `demo` or a `run` did. `simulated` is true where a simulated store took part."""
 

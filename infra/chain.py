@@ -1,0 +1,346 @@
+"""One run of the whole chain on this machine: embedded servers, our processes, and the count.
+
+The processes are those of the command line, started as a container would start them.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from pydantic import SecretStr
+
+from infra.db.migrate import migrate
+from infra.lag import wait_until_caught_up
+from infra.report import CameraReport, Detector, GatewayStats, Report
+from infra.rundb import count_rows, create_run_database
+from infra.stack.environment import ensure_environment
+from infra.stack.part import Part, PartEvent
+from infra.stack.ports import free_port
+from infra.stack.process import Command
+from infra.stack.settings import StackSettings
+from infra.stack.stack import EmbeddedStack
+from infra.stack.state import StateFolder
+from infra.tally import Tally, read_log
+from infra.topics import create_topics
+from infra.triton.models import PreparedModel, prepare
+from infra.triton.probe import probe
+from signage.catalogue import load_catalogue
+from signage.player.headless import HeadlessPage
+from streams.contracts import topics
+from streams.contracts.codec import record
+from streams.contracts.layout import StoreLayout
+
+#: What the processors read; at the end they are given until they have read all of it.
+_READ_BY = {
+    "react": (topics.GAZE.name, topics.AUDIENCE.name),
+    "measure": (topics.GAZE.name, topics.DWELL.name, topics.AUDIENCE.name, topics.BASKET.name),
+}
+_CATCH_UP_S = 20.0
+
+#: One machine has one worker a group: a few partitions are plenty, and start faster.
+_PARTITIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is run. Without a `camera_file` the store is simulated, with its truth known.
+
+    `seconds` None means until stopped, or until the file's end. `headless` reads the players'
+    pages by a program. `adaptive_share` of the slots of `slot_ms` react, the others are control.
+    """
+
+    layout_path: Path
+    layout: StoreLayout
+    camera_file: Path | None
+    seconds: float | None
+    headless: bool
+    weights: Path | None
+    models_dir: Path | None
+    input_size_px: int
+    seed: int
+    adaptive_share: float
+    slot_ms: int
+    web_port: int | None = None
+
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Chain:
+    """A run. `run` does all of it; the addresses are there once it says that it is up."""
+
+    plan: Plan
+    state: StateFolder
+    settings: StackSettings
+    say: Say
+    listen: Callable[[PartEvent], None]
+    errors: list[str] = field(default_factory=list)
+    up: bool = False
+    web_url: str = ""
+    player_urls: dict[str, str] = field(default_factory=dict)
+    _stack: EmbeddedStack | None = None
+    _dsn: SecretStr = field(default_factory=lambda: SecretStr(""))
+    _pages: list[HeadlessPage] = field(default_factory=list)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the store is the simulated one."""
+        return self.plan.camera_file is None
+
+    async def run(self, stop: asyncio.Event) -> Report:
+        """Starts everything, runs until the plan's end or `stop`, stops everything, counts.
+
+        Raises:
+            StackError, ModelError, CatalogueError, UserError: something cannot be started.
+        """
+        began_ms = _now_ms()
+        model = await self._prepare()
+        stack = EmbeddedStack(
+            self.state,
+            self.settings,
+            repository=model.repository,
+            parts=("broker", "postgres", "triton"),
+            probe=probe,
+            fresh_broker=True,
+            listener=self.listen,
+        )
+        self._stack = stack
+        async with stack:
+            await self._prepare_servers(stack)
+            pages_stop = asyncio.Event()
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._start_parts(stack)
+                pages = self._open_pages(pages_stop)
+                await self._start_gateway(stack)
+                self.up = True
+                self.say("up")
+                await self._wait_for_the_end(stack, stop)
+            finally:
+                seconds = asyncio.get_running_loop().time() - started
+                self.say("stopping")
+                await self._stop_parts(stack)
+            pages_stop.set()
+            await asyncio.gather(*pages)
+            self.say("counting")
+            tally = await read_log(stack.broker.bootstrap)
+            return await self._report(stack, tally, model, began_ms, seconds)
+
+    async def _prepare(self) -> PreparedModel:
+        self.say("preparing the model")
+        environment = self.settings.triton_environment
+        if environment is None:
+            made = await ensure_environment(self.settings.cache, self.say)
+            environment = made.root
+        model = await asyncio.to_thread(
+            prepare,
+            self.state.folder("models"),
+            weights=self.plan.weights,
+            models_dir=self.plan.models_dir,
+            server_env=environment,
+            input_size_px=self.plan.input_size_px,
+            progress=self.say,
+        )
+        if model.note is not None:
+            self.say(model.note)
+        return model
+
+    async def _prepare_servers(self, stack: EmbeddedStack) -> None:
+        self.say("making topics and tables")
+        bootstrap = stack.broker.bootstrap
+        _, self._dsn = await asyncio.gather(
+            create_topics(bootstrap, _PARTITIONS), asyncio.to_thread(self._make_database, stack)
+        )
+        await _publish(bootstrap, self.plan.layout)
+
+    def _make_database(self, stack: EmbeddedStack) -> SecretStr:
+        dsn = create_run_database(SecretStr(stack.postgres.dsn), self.state.run_id)
+        migrate(dsn, lambda _: None)
+        return dsn
+
+    def _environment(self, stack: EmbeddedStack) -> dict[str, str]:
+        return {
+            **self.state.marker,
+            "SMARTSTORE_KAFKA": stack.broker.bootstrap,
+            "SMARTSTORE_TRITON": stack.triton.grpc,
+            "SMARTSTORE_DATABASE": self._dsn.get_secret_value(),
+            "SMARTSTORE_LAYOUT": str(self.plan.layout_path.resolve()),
+            "SMARTSTORE_STATE": str(self.state.run),
+            "SMARTSTORE_EXPERIMENT_SALT": self.state.run_id,
+            "SMARTSTORE_EXPERIMENT_SLOT_MS": str(self.plan.slot_ms),
+            "SMARTSTORE_EXPERIMENT_ADAPTIVE_SHARE": str(self.plan.adaptive_share),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+
+    def _part(
+        self,
+        stack: EmbeddedStack,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        restart: Literal["always", "on_failure", "never"] = "always",
+        env: dict[str, str] | None = None,
+    ) -> Part:
+        ready = self.state.run / f"{name}.ready"
+        command = Command(
+            [sys.executable, "-m", "infra", *arguments, "--ready-file", str(ready)],
+            env={**self._environment(stack), **(env or {})},
+        )
+        return Part(
+            name,
+            command,
+            ready=ready,
+            ready_timeout_s=60.0,
+            restart=restart,
+            stop_timeout_s=25.0,
+        )
+
+    async def _start_parts(self, stack: EmbeddedStack) -> None:
+        parts = [self._part(stack, name, [name]) for name in ("sink", "measure", "react")]
+        for screen in self.plan.layout.screens:
+            port = free_port()
+            self.player_urls[screen.screen_id] = f"http://127.0.0.1:{port}/"
+            arguments = ["player", "--screen", screen.screen_id, "--port", str(port)]
+            parts.append(self._part(stack, f"player-{screen.screen_id}", arguments))
+        web_port = self.plan.web_port or free_port()
+        self.web_url = f"http://127.0.0.1:{web_port}/"
+        web = ["web", "--port", str(web_port)]
+        for url in self.player_urls.values():
+            web += ["--player-url", url + ("?mirror=1" if self.plan.headless else "")]
+        if self.simulated:
+            web.append("--simulated")
+        parts.append(self._part(stack, "web", web))
+        await asyncio.gather(*(stack.supervisor.start(part) for part in parts))
+
+    def _open_pages(self, stop: asyncio.Event) -> list["asyncio.Task[None]"]:
+        if not self.plan.headless:
+            return []
+        for url in self.player_urls.values():
+            self._pages.append(HeadlessPage("127.0.0.1", int(url.rsplit(":", 1)[1].strip("/"))))
+        return [asyncio.create_task(page.run(stop)) for page in self._pages]
+
+    async def _start_gateway(self, stack: EmbeddedStack) -> None:
+        start_ms = _now_ms()
+        gateway = ["gateway", "--stats", str(self._stats), "--start-ms", str(start_ms)]
+        if self.plan.camera_file is not None:
+            gateway += ["--camera", str(self.plan.camera_file.resolve())]
+        else:
+            gateway += ["--simulate", "--seed", str(self.plan.seed)]
+            till = ["till", "--seed", str(self.plan.seed), "--start-ms", str(start_ms)]
+            await stack.supervisor.start(self._part(stack, "till", till))
+        part = self._part(
+            stack, "gateway", gateway, restart="always" if self.simulated else "on_failure"
+        )
+        await stack.supervisor.start(part)
+
+    @property
+    def _stats(self) -> Path:
+        return self.state.run / "gateway.json"
+
+    async def _wait_for_the_end(self, stack: EmbeddedStack, stop: asyncio.Event) -> None:
+        ends: list[Awaitable[object]] = [stop.wait(), stack.supervisor.wait("gateway")]
+        tasks = [asyncio.ensure_future(end) for end in ends]
+        try:
+            await asyncio.wait(
+                tasks, timeout=self.plan.seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _stop_parts(self, stack: EmbeddedStack) -> None:
+        """Gateway first, so that its last events reach everybody; the sink last, to write all."""
+        supervisor = stack.supervisor
+        running = set(supervisor.names)
+        for name in ("gateway", "till"):
+            if name in running:
+                await supervisor.stop_part(name)
+        if running >= set(_READ_BY):
+            behind = await wait_until_caught_up(stack.broker.bootstrap, _READ_BY, _CATCH_UP_S)
+            self.errors += [
+                f"{group} had {n} records unread after {_CATCH_UP_S:.0f} s at the end"
+                for group, n in behind.items()
+            ]
+        order = ["react", "measure", *sorted(n for n in running if n.startswith("player-"))]
+        for name in [*order, "sink", "web"]:
+            if name in running:
+                await supervisor.stop_part(name)
+
+    async def _report(
+        self,
+        stack: EmbeddedStack,
+        tally: Tally,
+        model: PreparedModel,
+        began_ms: int,
+        seconds: float,
+    ) -> Report:
+        stats = self._read_stats()
+        rows = await asyncio.to_thread(count_rows, self._dsn)
+        errors = [*self.errors, *stack.supervisor.errors]
+        cameras: list[CameraReport] = []
+        detector = Detector(name=model.name, sha256=model.sha256)
+        if stats is not None:
+            cameras, detector = stats.cameras, stats.detector
+            errors += stats.errors
+        if tally.undecodable:
+            errors.append(f"{tally.undecodable} records in the log could not be decoded")
+        first = tally.first_change_ms
+        return Report(
+            run_id=self.state.run_id,
+            seconds=round(seconds, 1),
+            simulated=self.simulated,
+            cameras=cameras,
+            events=tally.events(),
+            decisions=len(tally.decisions),
+            content_changes=tally.content_changes,
+            plays=self._plays_rendered(tally),
+            plays_acknowledged=len(tally.plays_ended & tally.plays_started),
+            database=rows,
+            latency_ms=tally.latency(),
+            dead_letters=tally.dead_letters,
+            restarts=sum(stack.supervisor.restarts.values()),
+            seconds_to_first_content_change=(
+                None if first is None else round((first - began_ms) / 1000, 1)
+            ),
+            detector=detector,
+            errors=errors,
+        )
+
+    def _plays_rendered(self, tally: Tally) -> int:
+        """What the pages say that they rendered; a browser's page says it only to its player."""
+        if self.plan.headless:
+            return sum(page.rendered for page in self._pages)
+        return len(tally.plays_started)
+
+    def _read_stats(self) -> GatewayStats | None:
+        try:
+            return msgspec.json.decode(self._stats.read_bytes(), type=GatewayStats)
+        except (OSError, msgspec.DecodeError) as error:
+            self.errors.append(f"the gateway left no figures ({error})")
+            return None
+
+
+async def _publish(bootstrap: str, layout: StoreLayout) -> None:
+    """Puts the layout and the creatives into their compacted topics."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
+    await producer.start()
+    try:
+        for creative in load_catalogue().creatives:
+            await producer.send(**record(topics.CREATIVE, creative, "smartstore/catalogue"))
+        await producer.send_and_wait(**record(topics.LAYOUT, layout, "smartstore/layout"))
+        await producer.flush()
+    finally:
+        await producer.stop()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,38 @@
+"""`smartstore db`: the database's schema."""
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+
+from infra.commands.runtime import settings_of
+from infra.db import migrate as migrations
+from infra.errors import UserError
+from infra.settings import PlaceSettings
+
+app = typer.Typer(help="The database, named by SMARTSTORE_DATABASE (a DSN).", no_args_is_help=True)
+
+
+@app.command()
+def migrate() -> None:
+    """Brings the schema up to date; safe to repeat."""
+    console = Console()
+    done = migrations.migrate(_dsn(), lambda name: console.print(f"  {name}"))
+    console.print(f"{done} migrations applied." if done else "The schema is up to date.")
+
+
+@app.command()
+def status() -> None:
+    """Says which migrations the database has."""
+    console = Console()
+    for migration in migrations.status(_dsn()):
+        console.print(f"{'applied' if migration.applied else 'missing'}  {migration.name}")
+
+
+def _dsn() -> SecretStr:
+    dsn = settings_of(PlaceSettings).database
+    if not dsn:
+        raise UserError(
+            "No database was named; set SMARTSTORE_DATABASE to its DSN, such as "
+            "postgresql://user@host/name (the password belongs into PGPASSFILE)."
+        )
+    return SecretStr(dsn)

@@ -1,0 +1,229 @@
+"""`smartstore demo` and `smartstore run`: the whole chain on this machine.
+
+The chain is imported when it is run: the other commands start without its weight.
+"""
+
+import asyncio
+import signal
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from infra.commands.runtime import settings_of
+from infra.errors import UserError
+from infra.layouts import load_layout
+from infra.settings import PlaceSettings
+from infra.stack.part import PartEvent
+from infra.stack.settings import StackSettings
+from infra.stack.state import StateFolder
+from infra.triton.models import DEFAULT_INPUT_SIZE_PX
+
+if TYPE_CHECKING:
+    from infra.chain import Chain, Plan
+    from infra.report import Report
+
+#: The demo's store, which comes with the product.
+DEMO_LAYOUT = Path(__file__).parents[1] / "simulator" / "store.yaml"
+
+#: A slot of the demo is short, so that a visitor of a minute sees both arms.
+DEMO_SLOT_MS = 20_000
+DEMO_ADAPTIVE_SHARE = 0.75
+
+_LOUD = {"died", "failed", "restarting"}
+
+Seconds = Annotated[
+    float | None, typer.Option(min=1, help="How long to run; else until Ctrl-C or the file's end.")
+]
+Headless = Annotated[bool, typer.Option(help="Open no window; a program reads the screens' pages.")]
+ReportFile = Annotated[Path | None, typer.Option(help="Write what happened to this JSON file.")]
+Weights = Annotated[Path | None, typer.Option(help="A .pt or .onnx pose network.")]
+InputSize = Annotated[int, typer.Option(help="The longer side of what the network sees, px.")]
+Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the live page.")]
+Share = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Share of the slots that react; the rest: control.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the two commands to the command line."""
+    app.command()(demo)
+    app.command()(run)
+
+
+def demo(
+    seconds: Seconds = None,
+    headless: Headless = False,
+    report: ReportFile = None,
+    layout: Annotated[Path | None, typer.Option(help="Another layout than the demo's.")] = None,
+    weights: Weights = None,
+    input_size: InputSize = DEFAULT_INPUT_SIZE_PX,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated store.")] = 1,
+    adaptive_share: Share = DEMO_ADAPTIVE_SHARE,
+    port: Port = None,
+) -> None:
+    """Shows the whole chain with a simulated store. Ctrl-C ends it."""
+    from infra.chain import Plan
+
+    path = layout or DEMO_LAYOUT
+    _run(
+        Plan(
+            layout_path=path,
+            layout=load_layout(path),
+            camera_file=None,
+            seconds=seconds,
+            headless=headless,
+            weights=weights,
+            models_dir=settings_of(PlaceSettings).models,
+            input_size_px=input_size,
+            seed=seed,
+            adaptive_share=adaptive_share,
+            slot_ms=DEMO_SLOT_MS,
+            web_port=port,
+        ),
+        report,
+    )
+
+
+def run(
+    camera: Annotated[Path, typer.Option(help="A video file.")],
+    layout: Annotated[Path, typer.Option(help="The layout of the store, YAML.")],
+    seconds: Seconds = None,
+    headless: Headless = False,
+    report: ReportFile = None,
+    weights: Weights = None,
+    input_size: InputSize = DEFAULT_INPUT_SIZE_PX,
+    adaptive_share: Share = 1.0,
+    port: Port = None,
+) -> None:
+    """Runs the whole chain on a video file, to its end."""
+    from infra.chain import Plan
+    from vision.capture import check_video
+
+    store = load_layout(layout)
+    if len(store.cameras) != 1:
+        raise UserError(
+            f"The layout {layout} has {len(store.cameras)} cameras, but --camera names one video; "
+            "use a layout with one camera."
+        )
+    check_video(camera)
+    _run(
+        Plan(
+            layout_path=layout,
+            layout=store,
+            camera_file=camera,
+            seconds=seconds,
+            headless=headless,
+            weights=weights,
+            models_dir=settings_of(PlaceSettings).models,
+            input_size_px=input_size,
+            seed=0,
+            adaptive_share=adaptive_share,
+            slot_ms=DEMO_SLOT_MS,
+            web_port=port,
+        ),
+        report,
+    )
+
+
+def _run(plan: "Plan", report_file: Path | None) -> None:
+    from infra.chain import Chain
+    from infra.report import write_report
+
+    console = Console(highlight=False, soft_wrap=True)
+    settings = settings_of(StackSettings)
+    with StateFolder(settings.state) as state, console.status("starting") as status:
+        progress = _Progress(console, status)
+        chain = Chain(plan, state, settings, progress.say, progress.listen)
+        progress.chain = chain
+        report = asyncio.run(_until_signal(chain))
+    _print(console, report)
+    if report_file is not None:
+        write_report(report, report_file)
+        console.print(f"report: {report_file}")
+
+
+async def _until_signal(chain: "Chain") -> "Report":
+    """The first signal ends a run that is up in good order, and a start at once."""
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(chain.run(stop))
+
+    def interrupt() -> None:
+        if stop.is_set() or not chain.up:
+            task.cancel()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise UserError("Interrupted; everything was stopped and no report was made.") from None
+
+
+class _Progress:
+    """Tells on the terminal what the chain is doing."""
+
+    def __init__(self, console: Console, status: Status) -> None:
+        self._console = console
+        self._status = status
+        self._starting: set[str] = set()
+        self.chain: Chain | None = None
+
+    def say(self, line: str) -> None:
+        if line == "up" and self.chain is not None:
+            self._up(self.chain)
+        else:
+            self._status.update(line)
+
+    def listen(self, event: PartEvent) -> None:
+        """A part's event: what starts is shown in the status line, what dies stays readable."""
+        if event.phase in _LOUD:
+            self._console.print(f"{event.part} {event.phase} {event.detail}", markup=False)
+        elif event.phase in ("starting", "preparing"):
+            self._starting.add(event.part)
+            detail = event.detail or ", ".join(sorted(self._starting))
+            self._status.update(f"starting {detail}")
+        elif event.phase == "ready":
+            self._starting.discard(event.part)
+            if self._starting:
+                self._status.update("starting " + ", ".join(sorted(self._starting)))
+
+    def _up(self, chain: "Chain") -> None:
+        self._console.print(f"live page  {chain.web_url}")
+        for screen, url in chain.player_urls.items():
+            self._console.print(f"screen     {url}  ({screen})")
+        until = f"for {chain.plan.seconds:.0f} s" if chain.plan.seconds else "until Ctrl-C"
+        if chain.plan.camera_file is not None and not chain.plan.seconds:
+            until = "to the video's end"
+        self._status.update(f"running {until}")
+        if not chain.plan.headless:
+            webbrowser.open(chain.web_url)
+
+
+def _print(console: Console, report: "Report") -> None:
+    events, rows = report.events, report.database
+    label = " (simulated store)" if report.simulated else ""
+    console.print(f"run {report.run_id}, {report.seconds:.0f} s{label}")
+    for camera in report.cameras:
+        console.print(f"  camera {camera.id}: {camera.frames_inferred} frames inferred")
+    console.print(f"  gaze {events.gaze} (rows {rows.gaze}), dwell {events.dwell} ({rows.dwell})")
+    console.print(
+        f"  decisions {report.decisions} ({rows.decisions}), content changes "
+        f"{report.content_changes}, plays {report.plays} ({rows.plays})"
+    )
+    console.print(f"  baskets {events.baskets} ({rows.baskets}), effect on baskets: not known yet")
+    latency = report.latency_ms.capture_to_render
+    if latency.n:
+        console.print(
+            f"  capture to render: p50 {latency.p50:.0f} ms, p95 {latency.p95:.0f} ms"
+            f" over {latency.n} reactions"
+        )
+    if report.dead_letters or report.restarts:
+        console.print(f"  dead letters {report.dead_letters}, restarts {report.restarts}")
+    for error in report.errors:
+        console.print(f"  ! {error}", markup=False)

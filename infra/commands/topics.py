@@ -1,0 +1,68 @@
+"""`smartstore topics`: the registry, and the topics on a broker."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infra.commands.runtime import settings_of
+from infra.topics import create_topics
+from streams.contracts.schema import schema_files
+from streams.contracts.topics import TOPICS
+from streams.settings import KafkaSettings
+
+app = typer.Typer(help="The registry of topics.", no_args_is_help=True)
+
+Kafka = Annotated[str | None, typer.Option(help="The broker, host:port; else SMARTSTORE_KAFKA.")]
+
+
+@app.command("list")
+def list_registry() -> None:
+    """Shows every topic of the registry."""
+    table = Table("topic", "value", "partitions", "kept", "compacted")
+    for topic in TOPICS.values():
+        days = topic.retention_ms / 86_400_000
+        kept = f"{days:.0f} d" if days else "for good"
+        table.add_row(
+            topic.name,
+            topic.struct.__name__,
+            str(topic.partitions),
+            kept,
+            "yes" if topic.compact else "no",
+        )
+    Console().print(table)
+
+
+@app.command()
+def create(
+    kafka: Kafka = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Partitions of each topic; else the registry's.")
+    ] = None,
+    replication_factor: Annotated[int, typer.Option(min=1, help="Copies of each.")] = 1,
+) -> None:
+    """Makes every topic on a broker; those that exist are left as they are."""
+    bootstrap = settings_of(KafkaSettings, kafka=kafka).bootstrap
+    made = asyncio.run(create_topics(bootstrap, partitions, replication_factor=replication_factor))
+    Console().print(f"{len(made)} topics made on {bootstrap}.")
+
+
+@app.command()
+def schema(
+    write: Annotated[
+        Path | None, typer.Option(help="A folder to write the files into; else they are printed.")
+    ] = None,
+) -> None:
+    """The JSON Schema of every topic's value, generated from the structs."""
+    files = schema_files()
+    if write is None:
+        for text in files.values():
+            typer.echo(text, nl=False)
+        return
+    write.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (write / name).write_text(text)
+    Console().print(f"{len(files)} schemas written to {write}.")

@@ -1,0 +1,49 @@
+"""A database for one run alone, in the embedded server; those of earlier runs are dropped."""
+
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import SecretStr
+
+from infra.report import Rows
+
+_PREFIX = "run_"
+#: Databases of runs that are kept, this one included: to look at the last one after it ended.
+_KEPT = 2
+
+
+def create_run_database(dsn: SecretStr, run_id: str) -> SecretStr:
+    """Makes an empty database for `run_id` and returns its DSN."""
+    name = _PREFIX + re.sub(r"[^a-z0-9]+", "_", run_id.lower())
+    with psycopg.connect(dsn.get_secret_value(), autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE %s ORDER BY datname",
+            [f"{_PREFIX}%"],
+        ).fetchall()
+        for (old,) in found[: max(0, len(found) - _KEPT + 1)]:
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(old))
+            )
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return _with_database(dsn, name)
+
+
+def count_rows(dsn: SecretStr) -> Rows:
+    """The rows of a run's database, by the report's names."""
+    with psycopg.connect(dsn.get_secret_value(), autocommit=True) as connection:
+        counts = {}
+        for table in Rows.__struct_fields__:
+            query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+            row = connection.execute(query).fetchone()
+            counts[table] = 0 if row is None else int(row[0])
+    return Rows(**counts)
+
+
+def _with_database(dsn: SecretStr, name: str) -> SecretStr:
+    text = dsn.get_secret_value()
+    if "://" in text:
+        return SecretStr(urlunsplit(urlsplit(text)._replace(path=f"/{name}")))
+    return SecretStr(make_conninfo(**{**conninfo_to_dict(text), "dbname": name}))
