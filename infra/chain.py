@@ -28,7 +28,7 @@ from infra.stack.stack import EmbeddedStack
 from infra.stack.state import StateFolder
 from infra.tally import Tally, read_log
 from infra.topics import create_topics
-from infra.triton.models import PreparedModel, prepare
+from infra.triton.models import DEFAULT_INPUT_SIZE_PX, PreparedModel, prepare
 from infra.triton.probe import probe
 from signage.catalogue import load_catalogue
 from signage.player.headless import HeadlessPage
@@ -62,7 +62,7 @@ class Plan:
     headless: bool
     weights: Path | None
     models_dir: Path | None
-    input_size_px: int
+    input_size_px: int | None
     seed: int
     adaptive_share: float
     slot_ms: int
@@ -145,7 +145,7 @@ class Chain:
             weights=self.plan.weights,
             models_dir=self.plan.models_dir,
             server_env=environment,
-            input_size_px=self.plan.input_size_px,
+            input_size_px=self.plan.input_size_px or DEFAULT_INPUT_SIZE_PX,
             progress=self.say,
         )
         if model.note is not None:

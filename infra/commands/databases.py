@@ -5,7 +5,6 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from infra.commands.runtime import settings_of
-from infra.db import migrate as migrations
 from infra.errors import UserError
 from infra.settings import PlaceSettings
 
@@ -15,16 +14,20 @@ app = typer.Typer(help="The database, named by SMARTSTORE_DATABASE (a DSN).", no
 @app.command()
 def migrate() -> None:
     """Brings the schema up to date; safe to repeat."""
+    from infra.db.migrate import migrate as apply
+
     console = Console()
-    done = migrations.migrate(_dsn(), lambda name: console.print(f"  {name}"))
+    done = apply(_dsn(), lambda name: console.print(f"  {name}"))
     console.print(f"{done} migrations applied." if done else "The schema is up to date.")
 
 
 @app.command()
 def status() -> None:
     """Says which migrations the database has."""
+    from infra.db.migrate import status as read
+
     console = Console()
-    for migration in migrations.status(_dsn()):
+    for migration in read(_dsn()):
         console.print(f"{'applied' if migration.applied else 'missing'}  {migration.name}")
 
 

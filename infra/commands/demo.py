@@ -20,7 +20,6 @@ from infra.settings import PlaceSettings
 from infra.stack.part import PartEvent
 from infra.stack.settings import StackSettings
 from infra.stack.state import StateFolder
-from infra.triton.models import DEFAULT_INPUT_SIZE_PX
 
 if TYPE_CHECKING:
     from infra.chain import Chain, Plan
@@ -41,7 +40,9 @@ Seconds = Annotated[
 Headless = Annotated[bool, typer.Option(help="Open no window; a program reads the screens' pages.")]
 ReportFile = Annotated[Path | None, typer.Option(help="Write what happened to this JSON file.")]
 Weights = Annotated[Path | None, typer.Option(help="A .pt or .onnx pose network.")]
-InputSize = Annotated[int, typer.Option(help="The longer side of what the network sees, px.")]
+InputSize = Annotated[
+    int | None, typer.Option(help="The longer side of what the network sees, in pixels.")
+]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the live page.")]
 Share = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Share of the slots that react; the rest: control.")
@@ -60,7 +61,7 @@ def demo(
     report: ReportFile = None,
     layout: Annotated[Path | None, typer.Option(help="Another layout than the demo's.")] = None,
     weights: Weights = None,
-    input_size: InputSize = DEFAULT_INPUT_SIZE_PX,
+    input_size: InputSize = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulated store.")] = 1,
     adaptive_share: Share = DEMO_ADAPTIVE_SHARE,
     port: Port = None,
@@ -95,7 +96,7 @@ def run(
     headless: Headless = False,
     report: ReportFile = None,
     weights: Weights = None,
-    input_size: InputSize = DEFAULT_INPUT_SIZE_PX,
+    input_size: InputSize = None,
     adaptive_share: Share = 1.0,
     port: Port = None,
 ) -> None:

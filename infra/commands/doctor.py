@@ -13,15 +13,12 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from infra.commands.runtime import settings_of
-from infra.db import migrate as migrations
 from infra.db.errors import SchemaError
 from infra.settings import PlaceSettings
 from infra.stack.environment import cached_environment
 from infra.stack.errors import StackError
 from infra.stack.settings import StackSettings
-from infra.topics import list_topics
 from infra.triton.errors import DetectorModelError
-from infra.triton.probe import probe
 
 #: The model server's environment, the database and a run's logs.
 _DISK_NEEDED_GB = 3.0
@@ -105,15 +102,21 @@ def _ask(what: str, question: Callable[[], str]) -> Finding:
 
 
 def _topics(kafka: str) -> str:
+    from infra.topics import list_topics
+
     return f"{len(asyncio.run(list_topics(kafka)))} topics at {kafka}"
 
 
 def _infer(triton: str) -> str:
+    from infra.triton.probe import probe
+
     asyncio.run(probe(triton))
     return f"an inference came back from {triton}"
 
 
 def _schema(dsn: str) -> str:
-    found = migrations.status(SecretStr(dsn))
+    from infra.db.migrate import status
+
+    found = status(SecretStr(dsn))
     missing = sum(not migration.applied for migration in found)
     return f"{missing} migrations missing: run `smartstore db migrate`" if missing else "up to date"

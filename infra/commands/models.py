@@ -9,9 +9,7 @@ from rich.console import Console
 
 from infra.commands.runtime import settings_of
 from infra.settings import PlaceSettings
-from infra.stack.environment import ensure_environment
 from infra.stack.settings import StackSettings
-from infra.triton.models import DEFAULT_INPUT_SIZE_PX, prepare
 
 app = typer.Typer(help="Models for the model server.", no_args_is_help=True)
 
@@ -30,11 +28,14 @@ def prepare_models(
         Path | None, typer.Option(help="Where repositories are kept; else in the state folder.")
     ] = None,
     input_size: Annotated[
-        int, typer.Option(help="The longer side of what the network sees, in pixels.")
-    ] = DEFAULT_INPUT_SIZE_PX,
+        int | None, typer.Option(help="The longer side of what the network sees, in pixels.")
+    ] = None,
     download: Annotated[bool, typer.Option(help="Whether the publisher may be asked.")] = True,
 ) -> None:
     """Builds a model repository from the best weights at hand."""
+    from infra.stack.environment import ensure_environment
+    from infra.triton.models import DEFAULT_INPUT_SIZE_PX, prepare
+
     console = Console()
     stack = settings_of(StackSettings)
     with console.status("preparing") as status:
@@ -46,7 +47,7 @@ def prepare_models(
             weights=weights,
             models_dir=settings_of(PlaceSettings).models,
             server_env=root,
-            input_size_px=input_size,
+            input_size_px=input_size or DEFAULT_INPUT_SIZE_PX,
             allow_download=download,
             progress=status.update,
         )

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.commands.runtime import settings_of
-from infra.topics import create_topics
 from streams.contracts.schema import schema_files
 from streams.contracts.topics import TOPICS
 from streams.settings import KafkaSettings
@@ -45,6 +44,8 @@ def create(
     replication_factor: Annotated[int, typer.Option(min=1, help="Copies of each.")] = 1,
 ) -> None:
     """Makes every topic on a broker; those that exist are left as they are."""
+    from infra.topics import create_topics
+
     bootstrap = settings_of(KafkaSettings, kafka=kafka).bootstrap
     made = asyncio.run(create_topics(bootstrap, partitions, replication_factor=replication_factor))
     Console().print(f"{len(made)} topics made on {bootstrap}.")
