@@ -115,16 +115,18 @@ class Chain:
         async with stack:
             await self._prepare_servers(stack)
             pages_stop = asyncio.Event()
-            started = asyncio.get_running_loop().time()
+            loop = asyncio.get_running_loop()
+            started = loop.time()
             try:
                 await self._start_parts(stack)
                 pages = self._open_pages(pages_stop)
                 await self._start_gateway(stack)
+                started = loop.time()
                 self.up = True
                 self.say("up")
                 await self._wait_for_the_end(stack, stop)
             finally:
-                seconds = asyncio.get_running_loop().time() - started
+                seconds = loop.time() - started
                 self.say("stopping")
                 await self._stop_parts(stack)
             pages_stop.set()

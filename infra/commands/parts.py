@@ -194,17 +194,18 @@ def _area(store: StoreLayout, named: str | None) -> str:
 def _sources(
     store: StoreLayout, named: list[str], simulate: bool, seed: int, start_ms: int | None
 ) -> "dict[str, FrameSource]":
-    from infra.simulator.settings import SimulatorSettings
-    from infra.simulator.source import SimulatedSource
-    from vision.capture import FileSource
-
     if simulate == bool(named):
         raise UserError("Name the cameras' videos with --camera, or --simulate, and not both.")
     if simulate:
+        from infra.simulator.settings import SimulatorSettings
+        from infra.simulator.source import SimulatedSource
+
         settings = settings_of(SimulatorSettings, seed=seed, start_ms=start_ms)
         return {
             camera.camera_id: SimulatedSource(settings, store, camera) for camera in store.cameras
         }
+    from vision.capture import FileSource
+
     sources: dict[str, FrameSource] = {}
     for name in named:
         camera_id, separator, path = name.partition("=")

@@ -1,4 +1,4 @@
-"""Turns Ultralytics pose weights (.pt) into ONNX: a program of its own, run by `infra.triton.models`
+"""Turns Ultralytics pose weights (.pt) into ONNX: a program of its own, run by infra.triton.models
 in a child process, so that torch never enters the application's.
 
 Needs the extra `[models]` and no network. Must import nothing of this project.
@@ -11,12 +11,15 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 #: The newest opset that both ONNX Runtime on CPU (1.16 on) and Triton's ONNX backend of 2024 read.
 OPSET = 17
 
 #: What ultralytics may do online or to the machine while it exports: nothing.
 _QUIET = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
+
+_KEPT: list[object] = []
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,12 +48,12 @@ def export(weights: Path, output: Path, input_size_px: int) -> None:
     with tempfile.TemporaryDirectory(prefix="smartstore-export-") as scratch:
         os.environ.update(_QUIET, YOLO_CONFIG_DIR=scratch)
         _mend_torchvision()
-        from ultralytics import YOLO
-
+        # By name, since the checks of the application run without the extra.
+        ultralytics: Any = importlib.import_module("ultralytics")
         # ultralytics writes beside its input, which may be read-only: so it gets a copy.
         copy = Path(scratch) / "weights.pt"
         shutil.copyfile(weights, copy)
-        model = YOLO(str(copy))
+        model = ultralytics.YOLO(str(copy))
         if model.task != "pose":
             raise ValueError(f"these are weights for {model.task!r}, not for 'pose'")
         written = model.export(
@@ -65,26 +68,28 @@ def export(weights: Path, output: Path, input_size_px: int) -> None:
 
 
 def _mend_torchvision() -> None:
-    """Lets `import torchvision` pass where its wheel lacks compiled operators.
+    """Lets `import torchvision` pass where its compiled operators do not load.
 
-    torchvision 0.28 from a plain index does not carry the operators for torch's CPU wheel and
-    fails at import with "operator torchvision::nms does not exist". Exporting calls none of them:
-    declaring it is enough.
+    torchvision 0.28 from a plain index is built for torch with CUDA; beside torch's CPU wheel it
+    fails at import with "operator torchvision::nms does not exist", because it describes two
+    operators whether they are there or not. Exporting calls neither: declaring them is enough.
     """
-    import torch
-
+    torch: Any = importlib.import_module("torch")
     try:
         importlib.import_module("torchvision")
+        return
     except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
+        if "torchvision::" not in str(error):
             raise
-        for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        # A library's definitions live as long as the object: keep it with the module.
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        globals()["_library"] = library
-        importlib.import_module("torchvision")
+    for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    # A library's definitions live as long as the object, so it must outlive this function.
+    _KEPT.append(library)
+    tensors = "Tensor dets, Tensor scores"
+    library.define(f"nms({tensors}, float iou_threshold) -> Tensor")
+    library.define(f"qnms({tensors}, float scale, int zero, float iou_threshold) -> Tensor")
+    importlib.import_module("torchvision")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,52 @@
+"""A real inference on the model server: what shows that it works, when its health pages cannot.
+
+The server's health stays true while the process that runs the model is dead; only an answer tells.
+"""
+
+import asyncio
+
+import grpc
+import numpy as np
+from tritonclient.grpc import aio as triton
+from tritonclient.utils import InferenceServerException
+
+from infra.triton.errors import ProbeError
+
+MODEL = "shopper_detector"
+#: Small, so that a probe every few seconds costs a busy machine about 5 ms.
+_SIDE_PX = 64
+#: Of the model's two levels: a probe must not wait behind a queue of frames.
+_FIRST = 1
+#: A frame takes 30 to 100 ms; a server this slow to answer does not work.
+TIMEOUT_S = 5.0
+
+
+async def probe(url: str, *, model: str = MODEL, timeout_s: float = TIMEOUT_S) -> None:
+    """Sends one grey frame to the server at `url` (host:port of gRPC) and reads the answer.
+
+    Raises:
+        ProbeError: no answer within `timeout_s`, or not the detector's.
+    """
+    image = triton.InferInput("IMAGE", [1, _SIDE_PX, _SIDE_PX, 3], "UINT8")
+    image.set_data_from_numpy(np.full((1, _SIDE_PX, _SIDE_PX, 3), 128, np.uint8))
+    count = triton.InferRequestedOutput("COUNT")
+    client = triton.InferenceServerClient(url)
+    try:
+        async with asyncio.timeout(timeout_s):
+            result = await client.infer(
+                model, [image], outputs=[count], priority=_FIRST, client_timeout=timeout_s
+            )
+    except (InferenceServerException, grpc.RpcError, TimeoutError) as error:
+        why = str(error) or f"no answer within {timeout_s:g} s"
+        raise ProbeError(
+            f"the model server at {url} did not answer for {model} ({why}): "
+            "see its log in the state folder"
+        ) from error
+    finally:
+        await client.close()
+    people = result.as_numpy("COUNT")
+    if people is None or people.shape != (1, 1):
+        raise ProbeError(
+            f"the model {model} at {url} answered something else than the detector: "
+            "prepare the models again"
+        )
