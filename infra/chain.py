@@ -19,6 +19,7 @@ from infra.db.migrate import migrate
 from infra.lag import wait_until_caught_up
 from infra.report import CameraReport, Detector, GatewayStats, Report
 from infra.rundb import count_rows, create_run_database
+from infra.simulator.receipts import SIGNAGE_EFFECT
 from infra.stack.environment import ensure_environment
 from infra.stack.part import Part, PartEvent
 from infra.stack.ports import free_port
@@ -83,6 +84,7 @@ class Chain:
     listen: Callable[[PartEvent], None]
     errors: list[str] = field(default_factory=list)
     up: bool = False
+    source_start_ms: int = 0
     web_url: str = ""
     player_urls: dict[str, str] = field(default_factory=dict)
     _stack: EmbeddedStack | None = None
@@ -217,8 +219,6 @@ class Chain:
         web = ["web", "--port", str(web_port)]
         for url in self.player_urls.values():
             web += ["--player-url", url + ("?mirror=1" if self.plan.headless else "")]
-        if self.simulated:
-            web.append("--simulated")
         parts.append(self._part(stack, "web", web))
         await asyncio.gather(*(stack.supervisor.start(part) for part in parts))
 
@@ -230,13 +230,14 @@ class Chain:
         return [asyncio.create_task(page.run(stop)) for page in self._pages]
 
     async def _start_gateway(self, stack: EmbeddedStack) -> None:
-        start_ms = _now_ms()
-        gateway = ["gateway", "--stats", str(self._stats), "--start-ms", str(start_ms)]
+        self.source_start_ms = _now_ms()
+        start = ["--start-ms", str(self.source_start_ms)]
+        gateway = ["gateway", "--stats", str(self._stats), *start]
         if self.plan.camera_file is not None:
             gateway += ["--camera", str(self.plan.camera_file.resolve())]
         else:
             gateway += ["--simulate", "--seed", str(self.plan.seed)]
-            till = ["till", "--seed", str(self.plan.seed), "--start-ms", str(start_ms)]
+            till = ["till", "--seed", str(self.plan.seed), *start]
             await stack.supervisor.start(self._part(stack, "till", till))
         part = self._part(
             stack, "gateway", gateway, restart="always" if self.simulated else "on_failure"
@@ -300,6 +301,7 @@ class Chain:
             run_id=self.state.run_id,
             seconds=round(seconds, 1),
             simulated=self.simulated,
+            true_effect_on_baskets=SIGNAGE_EFFECT if self.simulated else None,
             cameras=cameras,
             events=tally.events(),
             decisions=len(tally.decisions),
@@ -314,6 +316,7 @@ class Chain:
                 None if first is None else round((first - began_ms) / 1000, 1)
             ),
             detector=detector,
+            stays=[] if self.simulated else tally.stays(self.source_start_ms),
             errors=errors,
         )
 

@@ -65,6 +65,15 @@ class Detector(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Stay(Struct, frozen=True, kw_only=True):
+    """An ended dwell, in seconds since the video's beginning; no track, no person."""
+
+    zone_id: str
+    begin_s: float
+    end_s: float
+    censored: bool
+
+
 class GatewayStats(Struct, frozen=True, kw_only=True):
     """What a gateway leaves behind when it ends, for the report of the run."""
 
@@ -75,11 +84,17 @@ class GatewayStats(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What a `demo` or a `run` did. `simulated` is true where a simulated store took part."""
+    """What a `demo` or a `run` did.
+
+    `simulated` is true where a simulated store took part; `true_effect_on_baskets` is then what
+    its screens do to its baskets. `stays` are listed for a video alone, for whoever holds them
+    against what they see in it.
+    """
 
     run_id: str
     seconds: float
     simulated: bool
+    true_effect_on_baskets: float | None
     cameras: list[CameraReport]
     events: Events
     decisions: int
@@ -92,6 +107,7 @@ class Report(Struct, frozen=True, kw_only=True):
     restarts: int
     seconds_to_first_content_change: float | None
     detector: Detector | None
+    stays: list[Stay]
     errors: list[str]
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from infra.report import Events, Latency, percentiles
+from infra.report import Events, Latency, Stay, percentiles
 from streams.contracts import topics
 from streams.contracts.codec import decode
 from streams.contracts.errors import ContractError
 from streams.contracts.signage import Content, Decision, Play
-from streams.contracts.vision import DwellBatch, GazeBatch
+from streams.contracts.vision import Dwell, DwellBatch, GazeBatch
 
 _READ = (
     topics.GAZE,
@@ -37,7 +37,7 @@ class Tally:
     """What the log holds: distinct ids, and the steps of each latency in milliseconds."""
 
     gaze: set[str] = field(default_factory=set)
-    dwell: set[str] = field(default_factory=set)
+    dwell: dict[str, Dwell] = field(default_factory=dict)
     audience: set[tuple[str, str, int]] = field(default_factory=set)
     baskets: set[str] = field(default_factory=set)
     attention: set[tuple[str, int]] = field(default_factory=set)
@@ -68,7 +68,7 @@ class Tally:
             case GazeBatch():
                 self._add_gazes(event)
             case DwellBatch():
-                self.dwell |= {d.dwell_id for d in event.events if d.phase == "ended"}
+                self.dwell |= {d.dwell_id: d for d in event.events if d.phase == "ended"}
             case Content():
                 self._add_content(event, timestamp_ms)
             case Decision():
@@ -120,6 +120,20 @@ class Tally:
             attention=len(self.attention),
             baskets=len(self.baskets),
         )
+
+    def stays(self, start_ms: int) -> list[Stay]:
+        """The ended dwells in the order of their beginning, in seconds since `start_ms`."""
+        ended = sorted(self.dwell.values(), key=lambda dwell: dwell.entered_at_ms)
+        return [
+            Stay(
+                zone_id=dwell.zone_id,
+                begin_s=(dwell.entered_at_ms - start_ms) / 1000,
+                end_s=(dwell.left_at_ms - start_ms) / 1000,
+                censored=dwell.censored,
+            )
+            for dwell in ended
+            if dwell.left_at_ms is not None
+        ]
 
     def latency(self) -> Latency:
         """The latencies by the report's names; decisions and renders that a gaze caused alone."""

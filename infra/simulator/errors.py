@@ -1,0 +1,18 @@
+"""What can be wrong in the simulated store.
+
+SimulatorError          root: the store cannot be simulated
+├── StageError          the layout gives shoppers nothing to walk along or look at
+└── TruthFileError      the truth file cannot be written
+"""
+
+
+class SimulatorError(Exception):
+    """The store cannot be simulated; the text says what, why and how to mend it."""
+
+
+class StageError(SimulatorError):
+    """The layout has no calibrated camera, or no zone with a face, in the area."""
+
+
+class TruthFileError(SimulatorError):
+    """The truth file cannot be written."""

@@ -1,0 +1,272 @@
+"""The page's state, from the log alone: a reducer without clock, input or output.
+
+Messages may come again (the page reads the log anew after the broker broke away): everything here
+is counted by id or judged by time, so a repeat changes nothing.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import quantiles
+from typing import Any
+
+from infra.web.view import LatencyView, ScreenView, StepsView, TargetView
+from streams.contracts import topics
+from streams.contracts.attention import AttentionWindow
+from streams.contracts.layout import StoreLayout
+from streams.contracts.pos import Basket
+from streams.contracts.signage import Content, Creative, Decision, Play
+from streams.contracts.vision import (
+    Audience,
+    DwellBatch,
+    GazeBatch,
+    TargetAudience,
+    TargetKind,
+)
+
+#: A camera that has not told for this long is not known to see nobody (its beat is 200 to 1000 ms).
+STALE_MS = 3_000
+
+#: "Attention now" is that of the last minute.
+RECENT_MS = 60_000
+
+#: Plays whose latency is kept for the chart.
+_LATENCIES = 120
+
+#: Ids that are kept for counting, of one kind; beyond it the count is given up, not wrong.
+_MOST_IDS = 1_000_000
+
+#: Decisions and plays of which a screen's sentence may be looked up.
+_MOST_DECISIONS = 500
+
+#: What is counted, in the page's order; also the names of the database's tables.
+COUNTED = ("gaze", "dwell", "decisions", "plays", "baskets")
+
+
+@dataclass(slots=True)
+class _Screen:
+    content: Content | None = None
+    play: Play | None = None
+    ended: str | None = None
+
+
+@dataclass(slots=True)
+class _Counter:
+    """Distinct ids, up to a bound."""
+
+    ids: set[str] = field(default_factory=set)
+
+    def add(self, key: str) -> None:
+        if len(self.ids) <= _MOST_IDS:
+            self.ids.add(key)
+
+    @property
+    def count(self) -> int | None:
+        return len(self.ids) if len(self.ids) <= _MOST_IDS else None
+
+
+class Live:
+    """What is known of one store. `apply` takes the log's events, the rest reads."""
+
+    def __init__(self, layout: StoreLayout, since_ms: int) -> None:
+        self._layout = layout
+        self._since_ms = since_ms
+        self._names: dict[str, tuple[TargetKind, str]] = {
+            **{zone.zone_id: ("zone", zone.name) for zone in layout.zones},
+            **{screen.screen_id: ("screen", screen.name) for screen in layout.screens},
+        }
+        self._audiences: dict[str, Audience] = {}
+        self._ended_gazes: deque[tuple[int, str, int]] = deque()
+        self._windows: dict[str, AttentionWindow] = {}
+        self._screens = {screen.screen_id: _Screen() for screen in layout.screens}
+        self._decisions: dict[str, Decision] = {}
+        self._titles: dict[tuple[str, int], str] = {}
+        self._latencies: dict[str, tuple[int, int, Play]] = {}
+        self._counters = {what: _Counter() for what in COUNTED}
+        #: Whether a basket of this store came from a simulated till.
+        self.simulated = False
+        self._by_topic: dict[str, Callable[[Any], None]] = {
+            topics.AUDIENCE.name: self._audience,
+            topics.GAZE.name: self._gaze,
+            topics.DWELL.name: self._dwell,
+            topics.ATTENTION.name: self._attention,
+            topics.CONTENT.name: self._content,
+            topics.CREATIVE.name: self._creative,
+            topics.DECISION.name: self._decision,
+            topics.PLAY.name: self._play,
+            topics.BASKET.name: self._basket,
+        }
+
+    def reads(self, topic: str) -> bool:
+        """Whether events of `topic` change anything here."""
+        return topic in self._by_topic
+
+    def apply(self, topic: str, event: Any) -> None:
+        """Take in an event of `topic`; one of another store changes nothing."""
+        if getattr(event, "store_id", self._layout.store_id) == self._layout.store_id:
+            self._by_topic[topic](event)
+
+    # What each kind of event changes.
+
+    def _audience(self, audience: Audience) -> None:
+        known = self._audiences.get(audience.camera_id)
+        if known is None or known.captured_at_ms <= audience.captured_at_ms:
+            self._audiences[audience.camera_id] = audience
+
+    def _gaze(self, batch: GazeBatch) -> None:
+        for gaze in batch.events:
+            if gaze.ended_at_ms is None or gaze.started_at_ms < self._since_ms:
+                continue
+            ids = self._counters["gaze"].ids
+            if gaze.gaze_id not in ids:
+                self._ended_gazes.append((gaze.ended_at_ms, gaze.target_id, gaze.attention_ms))
+            self._counters["gaze"].add(gaze.gaze_id)
+
+    def _dwell(self, batch: DwellBatch) -> None:
+        for dwell in batch.events:
+            if dwell.left_at_ms is not None and dwell.entered_at_ms >= self._since_ms:
+                self._counters["dwell"].add(dwell.dwell_id)
+
+    def _attention(self, window: AttentionWindow) -> None:
+        known = self._windows.get(window.target_id)
+        order = (window.window_start_ms, window.through_offset)
+        if known is None or (known.window_start_ms, known.through_offset) <= order:
+            self._windows[window.target_id] = window
+
+    def _content(self, content: Content) -> None:
+        screen = self._screens.get(content.screen_id)
+        if screen is not None and (
+            screen.content is None or screen.content.not_before_ms <= content.not_before_ms
+        ):
+            screen.content = content
+
+    def _creative(self, creative: Creative) -> None:
+        self._titles[creative.creative_id, creative.version] = creative.title
+
+    def _decision(self, decision: Decision) -> None:
+        if decision.decided_at_ms >= self._since_ms:
+            self._counters["decisions"].add(decision.decision_id)
+        self._decisions[decision.decision_id] = decision
+        while len(self._decisions) > _MOST_DECISIONS:
+            self._decisions.pop(next(iter(self._decisions)))
+
+    def _play(self, play: Play) -> None:
+        if play.phase == "ended" and play.rendered_at_ms >= self._since_ms:
+            self._counters["plays"].add(play.play_id)
+        screen = self._screens.get(play.screen_id)
+        if screen is not None and (
+            screen.play is None or screen.play.rendered_at_ms <= play.rendered_at_ms
+        ):
+            screen.play = play
+        if play.trace is not None and play.success and play.rendered_at_ms >= self._since_ms:
+            latency_ms = max(0, play.rendered_at_ms - play.trace.captured_at_ms)
+            self._latencies[play.play_id] = (play.rendered_at_ms, latency_ms, play)
+            while len(self._latencies) > _LATENCIES:
+                self._latencies.pop(min(self._latencies, key=lambda k: self._latencies[k][0]))
+
+    def _basket(self, basket: Basket) -> None:
+        self.simulated = self.simulated or basket.simulated
+        if basket.closed_at_ms >= self._since_ms:
+            self._counters["baskets"].add(basket.basket_id)
+
+    # What the page reads.
+
+    def counts(self) -> dict[str, int | None]:
+        """Distinct things that ended, by the names of `COUNTED`; None where there are too many."""
+        return {what: counter.count for what, counter in self._counters.items()}
+
+    def people(self, now_ms: int) -> int | None:
+        """People in view, of the camera that sees most: two cameras may see the same person."""
+        fresh = self._fresh(now_ms)
+        return max(audience.people for audience in fresh) if fresh else None
+
+    def watchers(self, now_ms: int) -> int | None:
+        """People whose face is directed at some zone or screen, of the camera that sees most."""
+        fresh = self._fresh(now_ms)
+        if not fresh:
+            return None
+        return max(sum(target.watchers for target in audience.targets) for audience in fresh)
+
+    def targets(self, now_ms: int) -> tuple[TargetView, ...]:
+        """Each zone and screen of the layout, in its order."""
+        self._forget_gazes(now_ms)
+        fresh = self._fresh(now_ms)
+        return tuple(self._target(target_id, fresh, now_ms) for target_id in self._names)
+
+    def _target(self, target_id: str, fresh: list[Audience], now_ms: int) -> TargetView:
+        told: list[TargetAudience] = [
+            target
+            for audience in fresh
+            for target in audience.targets
+            if target.target_id == target_id
+        ]
+        ended_ms = sum(ms for _, target, ms in self._ended_gazes if target == target_id)
+        window = self._windows.get(target_id)
+        kind, name = self._names[target_id]
+        return TargetView(
+            target_id=target_id,
+            target_kind=kind,
+            name=name,
+            people=max((target.people for target in told), default=None),
+            watchers=max((target.watchers for target in told), default=None),
+            attention_ms=ended_ms + max((target.attention_ms for target in told), default=0),
+            window_watchers=None if window is None else window.watchers,
+        )
+
+    def screens(self) -> tuple[ScreenView, ...]:
+        """Each screen of the layout: what is on it by its own proof, and the decision behind."""
+        return tuple(self._screen(s.screen_id, s.name) for s in self._layout.screens)
+
+    def _screen(self, screen_id: str, name: str) -> ScreenView:
+        screen = self._screens[screen_id]
+        play, content = screen.play, screen.content
+        decision: Decision | Content | None = None
+        if play is not None:
+            decision = self._decisions.get(play.decision_id)
+            if decision is None and content is not None:
+                decision = content if content.decision_id == play.decision_id else None
+        ahead = content is not None and (play is None or content.decision_id != play.decision_id)
+        return ScreenView(
+            screen_id=screen_id,
+            name=name,
+            creative_id=play.creative_id if play else None,
+            title=self._titles.get((play.creative_id, play.creative_version)) if play else None,
+            since_ms=play.rendered_at_ms if play else None,
+            arm=decision.arm if decision else None,
+            reason=decision.reason if decision else None,
+            sentence=decision.sentence if decision else None,
+            next_creative_id=content.creative_id if content is not None and ahead else None,
+        )
+
+    def latency(self) -> LatencyView:
+        """Glance to screen, of the newest plays that a shopper caused."""
+        plays = sorted(self._latencies.values(), key=lambda item: item[:2])
+        recent = [ms for _, ms, _ in plays]
+        cuts = quantiles(recent, n=20, method="inclusive") if len(recent) > 1 else recent * 19
+        return LatencyView(
+            last_ms=recent[-1] if recent else None,
+            p50_ms=round(cuts[9]) if cuts else None,
+            p95_ms=round(cuts[18]) if cuts else None,
+            plays=len(recent),
+            last_steps=self._steps(plays[-1][2]) if plays else None,
+            recent_ms=tuple(recent),
+        )
+
+    def _steps(self, play: Play) -> StepsView | None:
+        decision, trace = self._decisions.get(play.decision_id), play.trace
+        if decision is None or trace is None:
+            return None
+        return StepsView(
+            infer_ms=trace.inferred_at_ms - trace.captured_at_ms,
+            event_ms=trace.sent_at_ms - trace.inferred_at_ms,
+            decide_ms=decision.decided_at_ms - trace.sent_at_ms,
+            render_ms=play.rendered_at_ms - decision.decided_at_ms,
+        )
+
+    def _fresh(self, now_ms: int) -> list[Audience]:
+        return [a for a in self._audiences.values() if now_ms - a.captured_at_ms <= STALE_MS]
+
+    def _forget_gazes(self, now_ms: int) -> None:
+        # Gazes come nearly in order of their ends; one that comes late leaves a little later.
+        while self._ended_gazes and self._ended_gazes[0][0] < now_ms - RECENT_MS:
+            self._ended_gazes.popleft()

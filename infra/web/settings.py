@@ -1,0 +1,42 @@
+"""Settings of the live page's process."""
+
+from typing import Annotated
+
+from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WebSettings(BaseSettings):
+    """What the page needs to know. Environment: SMARTSTORE_KAFKA, SMARTSTORE_DATABASE, ..."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SMARTSTORE_", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    kafka: str = Field(
+        pattern=r"^[^,\s]+:\d{1,5}(,[^,\s]+:\d{1,5})*$",
+        description="bootstrap address of the broker, host:port",
+    )
+    database: SecretStr = Field(description="address (DSN) of PostgreSQL or TimescaleDB")
+    web_host: str = Field(default="127.0.0.1", description="address that the page listens on")
+    web_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        default=8080, description="port that the page listens on; 0 takes a free one"
+    )
+    web_allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="host names, besides this machine's own, that the page answers to"
+    )
+    web_since_ms: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="counts begin here, UTC epoch ms; by default at midnight in the store",
+    )
+    web_simulated: bool = Field(
+        default=False, description="the store is simulated, and the page says so from the start"
+    )
+    preview_url: AnyHttpUrl | None = Field(
+        default=None, description="the gateway's preview (MJPEG, heads blurred by the gateway)"
+    )
+    player_url: AnyHttpUrl | None = Field(default=None, description="the player's page")
+    kill_broker_url: AnyHttpUrl | None = Field(
+        default=None,
+        description="POST here kills the embedded broker; without it the page has no such button",
+    )

@@ -1,0 +1,51 @@
+// The panel with the very messages that left the camera.
+import { byId, bytes, count, setText } from "./words.js";
+
+const EVERY_MS = 1_000;
+
+export class LeftPanel {
+  #dialog = byId("left");
+  #timer = null;
+  #shown = "";
+
+  constructor() {
+    byId("open-left").addEventListener("click", () => {
+      this.#dialog.showModal();
+      this.#refresh();
+      this.#timer = setInterval(() => this.#refresh(), EVERY_MS);
+    });
+    this.#dialog.addEventListener("close", () => clearInterval(this.#timer));
+  }
+
+  async #refresh() {
+    const list = byId("left-list");
+    // Whoever reads further down, or marks a text, is not disturbed.
+    const reading = list.scrollTop > 0 || String(getSelection()).length > 0;
+    const page = await (await fetch("/api/left")).json();
+    setText("left-messages", count(page.total.messages));
+    setText("left-size", bytes(page.total.size_bytes));
+    const key = page.messages.map((m) => `${m.topic}/${m.partition}/${m.offset}`).join();
+    if (reading || key === this.#shown) return;
+    this.#shown = key;
+    list.replaceChildren(...page.messages.map((message) => item(message)));
+  }
+}
+
+function item(message) {
+  const made = document.createElement("li");
+  const meta = document.createElement("p");
+  meta.className = "meta";
+  const topic = document.createElement("b");
+  topic.textContent = message.topic;
+  const time = document.createElement("span");
+  time.textContent = new Date(message.at_ms).toLocaleTimeString();
+  const size = document.createElement("span");
+  size.textContent = bytes(message.size_bytes);
+  const place = document.createElement("span");
+  place.textContent = `partition ${message.partition}, offset ${message.offset}`;
+  meta.append(topic, time, size, place);
+  const text = document.createElement("pre");
+  text.textContent = message.text;
+  made.append(meta, text);
+  return made;
+}

@@ -1,0 +1,147 @@
+"""What happened to one target, as windows need it: an interval of event time with an amount. Pure.
+
+A fact has an id, so telling it twice changes nothing, and a gaze that is told again at its end
+takes the place of what was told at its start.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from streams.contracts.vision import Audience, DwellBatch, GazeBatch, TargetKind
+
+FactKind = Literal["gaze", "dwell", "presence"]
+FactKey = tuple[FactKind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """`[start_ms, end_ms)` of `track_id` before `target_id`.
+
+    `amount_ms` is the attention of a gaze, the length of a dwell, the opportunity of a presence
+    (None where it was not measured). `told_at_ms` is the event time of the frame that told it, by
+    `source`; `log` and `offset` say where it stands.
+    """
+
+    kind: FactKind
+    fact_id: str
+    store_id: str
+    area_id: str
+    target_id: str
+    target_kind: TargetKind
+    track_id: str
+    start_ms: int
+    end_ms: int
+    amount_ms: int | None
+    final: bool
+    told_at_ms: int
+    source: str
+    log: str
+    offset: int
+
+    @property
+    def key(self) -> FactKey:
+        """Names the fact among those of its target."""
+        return self.kind, self.fact_id
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Of two tellings of one fact the greater holds: an end before a start."""
+        return self.final, self.end_ms, self.amount_ms or 0
+
+
+def overlaps(fact: Fact, start_ms: int, end_ms: int) -> bool:
+    """Whether the fact has a part in `[start_ms, end_ms)`; an instant lies where it begins."""
+    if fact.start_ms == fact.end_ms:
+        return start_ms <= fact.start_ms < end_ms
+    return max(fact.start_ms, start_ms) < min(fact.end_ms, end_ms)
+
+
+def part_ms(fact: Fact, start_ms: int, end_ms: int) -> int:
+    """The fact's amount that falls to `[start_ms, end_ms)`, spread evenly over its length. The
+    parts of adjoining windows add up to the whole exactly.
+    """
+    length_ms = fact.end_ms - fact.start_ms
+    if length_ms == 0 or not fact.amount_ms:
+        return 0
+    since = max(fact.start_ms, start_ms) - fact.start_ms
+    until = min(fact.end_ms, end_ms) - fact.start_ms
+    if until <= since:
+        return 0
+    return fact.amount_ms * until // length_ms - fact.amount_ms * since // length_ms
+
+
+def of_gazes(batch: GazeBatch, log: str, offset: int) -> list[Fact]:
+    """A gaze that is still open counts with what it has so far."""
+    return [
+        Fact(
+            kind="gaze",
+            fact_id=gaze.gaze_id,
+            store_id=batch.store_id,
+            area_id=batch.area_id,
+            target_id=gaze.target_id,
+            target_kind=gaze.target_kind,
+            track_id=gaze.track_id,
+            start_ms=gaze.started_at_ms,
+            end_ms=(
+                gaze.started_at_ms + gaze.attention_ms
+                if gaze.ended_at_ms is None
+                else gaze.ended_at_ms
+            ),
+            amount_ms=gaze.attention_ms,
+            final=gaze.phase == "ended",
+            told_at_ms=gaze.trace.captured_at_ms,
+            source=gaze.camera_id,
+            log=log,
+            offset=offset,
+        )
+        for gaze in batch.events
+    ]
+
+
+def of_dwells(batch: DwellBatch, log: str, offset: int) -> list[Fact]:
+    """Dwells count when they have ended."""
+    return [
+        Fact(
+            kind="dwell",
+            fact_id=dwell.dwell_id,
+            store_id=batch.store_id,
+            area_id=batch.area_id,
+            target_id=dwell.zone_id,
+            target_kind="zone",
+            track_id=dwell.track_id,
+            start_ms=dwell.entered_at_ms,
+            end_ms=dwell.left_at_ms,
+            amount_ms=dwell.left_at_ms - dwell.entered_at_ms,
+            final=True,
+            told_at_ms=dwell.trace.captured_at_ms,
+            source=dwell.camera_id,
+            log=log,
+            offset=offset,
+        )
+        for dwell in batch.events
+        if dwell.left_at_ms is not None
+    ]
+
+
+def of_audience(audience: Audience, log: str, offset: int) -> list[Fact]:
+    """The presences that have ended."""
+    return [
+        Fact(
+            kind="presence",
+            fact_id=presence.presence_id,
+            store_id=audience.store_id,
+            area_id=audience.area_id,
+            target_id=presence.target_id,
+            target_kind=presence.target_kind,
+            track_id=presence.track_id,
+            start_ms=presence.entered_at_ms,
+            end_ms=presence.left_at_ms,
+            amount_ms=presence.opportunity_ms,
+            final=True,
+            told_at_ms=audience.captured_at_ms,
+            source=audience.camera_id,
+            log=log,
+            offset=offset,
+        )
+        for presence in audience.presences
+    ]

@@ -1,0 +1,193 @@
+"""The Faust application that `react` and `measure` are built on: one consumer group with a fixed
+member, raw bytes, no tables and no web server; it can be told where to read on.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.errors import DeliveryError
+from streams.ports import Incoming
+from streams.settings import ProcessorSettings
+
+log = logging.getLogger(__name__)
+
+#: Measured on the embedded broker: with these a worker is missed after 6 s and not after 60.
+_SESSION_TIMEOUT_S = 6
+_HEARTBEAT_S = 1
+_REBALANCE_TIMEOUT_S = 15
+
+#: A request that hangs is given up, so that a broker that came back is found again.
+_REQUEST_TIMEOUT_S = 30.0
+
+#: Larger batches only make the loop deaf to the shopper who looks now.
+_MAX_POLL_RECORDS = 500
+
+#: A dead letter is as large as the message it holds, and its headers.
+_MAX_REQUEST_BYTES = 1_048_576 + 65_536
+
+
+class FaustOutbox:
+    """The application's own producer, without lingering."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+
+    async def deliver(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """See `Outbox`."""
+        producer = self._app.producer
+        try:
+            pending: list[Awaitable[Any]] = [
+                await producer.send(
+                    record["topic"],
+                    record["key"],
+                    record["value"],
+                    partition=None,
+                    timestamp=None,
+                    headers=record["headers"],
+                )
+                for record in records
+            ]
+            await asyncio.gather(*pending)
+        except (KafkaError, ProducerSendError) as error:
+            topics = ", ".join(sorted({str(record["topic"]) for record in records}))
+            raise DeliveryError(
+                f"the broker did not take {len(records)} records for {topics} ({error!r}): "
+                "look whether it runs and has these topics"
+            ) from error
+
+
+class StoringConsumer(driver.Consumer):
+    """Faust's consumer, that can be asked for the group's stored offsets and given others while
+    nothing is read (in a handler of `on_rebalance_complete`).
+    """
+
+    def assigned(self) -> list[TopicPartition]:
+        """The partitions that this worker holds, in order."""
+        return sorted(TopicPartition(tp.topic, tp.partition) for tp in self.assignment())
+
+    async def stored(self) -> dict[TopicPartition, int]:
+        """The offsets the group has stored, of the partitions assigned; not the unknown ones."""
+        if not self.assignment():
+            return {}
+        offsets = await self.seek_to_committed()
+        return {
+            TopicPartition(tp.topic, tp.partition): offset
+            for tp, offset in offsets.items()
+            if offset is not None
+        }
+
+    async def store(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Stores these offsets for the group, also lower ones than it had; reading starts there."""
+        if offsets:
+            await self._commit({TP(tp.topic, tp.partition): o for tp, o in offsets.items()})
+
+
+class _Transport(driver.Transport):
+    Consumer = StoringConsumer
+
+
+class StreamsApp(faust.App):
+    """A Faust application on `StoringConsumer`."""
+
+    #: A stop that takes longer than this is cut short, in seconds.
+    stop_deadline_s: float = 10.0
+
+    @property
+    def storing(self) -> StoringConsumer:
+        """The consumer, as what it is."""
+        return cast(StoringConsumer, self.consumer)
+
+    def when_revoked(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Calls `act` when partitions have been taken away and nothing is read."""
+
+        async def handler(*_: Any, **__: Any) -> None:
+            await act()
+
+        self.on_partitions_revoked.connect(cast(Any, handler))
+
+    def when_assigned(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Calls `act` when partitions have been assigned, before anything is read from them."""
+
+        async def handler(*_: Any, **__: Any) -> None:
+            await act()
+
+        self.on_rebalance_complete.connect(cast(Any, handler))
+
+    def when_stopping(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Calls `act` when no more is read and what was read has been handled."""
+
+        async def handler(*_: Any, **__: Any) -> None:
+            await act()
+
+        self.on_before_shutdown.connect(cast(Any, handler))
+
+    def alongside(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Runs `act` beside the agents, once partitions have been assigned."""
+
+        async def run() -> None:
+            await act()
+
+        self.task(run, traced=False)
+
+    def _new_transport(self) -> driver.Transport:
+        return _Transport(self.conf.broker_consumer, self)
+
+
+def new_app(settings: ProcessorSettings, *, group: str, member: str) -> StreamsApp:
+    """An application without agents. It reads no environment and makes no topics."""
+    app = StreamsApp(
+        group,
+        env={},
+        broker=[f"kafka://{server}" for server in settings.bootstrap.split(",")],
+        datadir=Path(settings.state) / f"faust-{member}",
+        store="memory://",
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        key_serializer="raw",
+        value_serializer="raw",
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=member,
+        broker_client_id=member,
+        broker_session_timeout=_SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=_HEARTBEAT_S,
+        broker_rebalance_timeout=_REBALANCE_TIMEOUT_S,
+        broker_request_timeout=_REQUEST_TIMEOUT_S,
+        broker_max_poll_records=_MAX_POLL_RECORDS,
+        producer_linger=0.0,
+        producer_request_timeout=_REQUEST_TIMEOUT_S,
+        producer_max_request_size=_MAX_REQUEST_BYTES,
+        stream_wait_empty=True,
+        worker_redirect_stdouts=False,
+    )
+    app.stop_deadline_s = settings.stop_deadline_s
+    return app
+
+
+def bytes_topic(app: faust.App, name: str) -> Any:
+    """A topic read as it is: an empty value arrives as None, and nothing is decoded on the way."""
+    return app.topic(
+        name,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        allow_empty=True,
+        internal=False,
+    )
+
+
+def incoming(message: Any) -> Incoming:
+    """Faust's message as the processors see it."""
+    return Incoming(message.topic, message.partition, message.offset, message.key, message.value)

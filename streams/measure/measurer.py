@@ -1,0 +1,181 @@
+"""What `measure` does with a record, and when it tells a window. What a window says comes from the
+log alone; the clock that is handed in only finds broken clocks. It must never import Faust.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from streams.contracts import codec
+from streams.contracts.experiment import Experiment
+from streams.contracts.layout import StoreLayout
+from streams.contracts.pos import Basket
+from streams.contracts.topics import ATTENTION, AUDIENCE, BASKET, BASKET_METRICS, DWELL, GAZE
+from streams.core import facts
+from streams.core.baskets import BasketWindows
+from streams.core.facts import Fact
+from streams.core.windows import AttentionWindows, Outcome
+from streams.deadletter import handle_or_bury
+from streams.errors import DeliveryError, UnknownPlaceError
+from streams.ports import Incoming, Outbox
+from streams.settings import MeasureSettings
+
+log = logging.getLogger(__name__)
+
+CONSUMER = "measure"
+
+#: What feeds the attention windows of a partition, and what the basket windows.
+ATTENTION_TOPICS = (GAZE.name, DWELL.name, AUDIENCE.name)
+BASKET_TOPICS = (BASKET.name,)
+
+
+class Measurer:
+    """The windows of the partitions that this worker holds."""
+
+    def __init__(
+        self,
+        settings: MeasureSettings,
+        layout: StoreLayout,
+        experiment: Experiment,
+        outbox: Outbox,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._experiment = experiment
+        self._outbox = outbox
+        self._clock_ms = clock_ms
+        self._areas = {area.area_id for area in layout.areas}
+        self._targets = {zone.zone_id for zone in layout.zones}
+        self._targets |= {screen.screen_id for screen in layout.screens}
+        self._attention: dict[int, AttentionWindows] = {}
+        self._baskets: dict[int, BasketWindows] = {}
+        self._emitting = asyncio.Lock()
+        self.hold({}, {})
+
+    def hold(
+        self, attention_floors_ms: Mapping[int, int], basket_floors_ms: Mapping[int, int]
+    ) -> None:
+        """From now on this worker holds these partitions and none else; of windows that start
+        before a partition's floor it does not know all.
+        """
+        settings = self._settings
+        self._attention = {
+            partition: AttentionWindows(
+                window_ms=settings.attention_window_ms,
+                lateness_ms=settings.allowed_lateness_ms,
+                keep_ms=settings.keep_ms,
+                floor_ms=floor_ms,
+            )
+            for partition, floor_ms in attention_floors_ms.items()
+        }
+        self._baskets = {
+            partition: BasketWindows(
+                self._experiment,
+                window_ms=settings.basket_window_ms,
+                lateness_ms=settings.basket_lateness_ms,
+                keep_ms=settings.keep_ms,
+                floor_ms=floor_ms,
+            )
+            for partition, floor_ms in basket_floors_ms.items()
+        }
+
+    def recall(self, record: Incoming) -> None:
+        """A record that was handled in an earlier life: it is only remembered."""
+        try:
+            self._take(record)
+        except Exception as error:
+            log.debug("%s at %d is not recalled: %s", record.topic, record.offset, error)
+
+    def recalled(self) -> None:
+        """All is remembered. What the earlier life had not yet told when it ended is not known, so
+        all windows are told again; the same row told twice is one row.
+        """
+        for attention in self._attention.values():
+            attention.mark_all_changed()
+        for baskets in self._baskets.values():
+            baskets.mark_all_changed()
+
+    async def on_record(self, record: Incoming) -> None:
+        """A record of any of the topics. Returns when it may be acknowledged."""
+        await handle_or_bury(CONSUMER, self._outbox, record, self._handle)
+
+    async def emit(self) -> None:
+        """Tells the windows that changed. Those that the broker does not take wait."""
+        async with self._emitting:
+            for attention in list(self._attention.values()):
+                rows = attention.changed()
+                records = [codec.record(ATTENTION, row, CONSUMER) for row in rows]
+                if not await self._deliver(records):
+                    attention.mark_changed(rows)
+            for baskets in list(self._baskets.values()):
+                sums = baskets.changed()
+                records = [codec.record(BASKET_METRICS, row, CONSUMER) for row in sums]
+                if not await self._deliver(records):
+                    baskets.mark_changed(sums)
+
+    def outcomes(self) -> Counter[Outcome]:
+        """How many facts and baskets were added, repeated, late or dropped."""
+        total: Counter[Outcome] = Counter()
+        for attention in self._attention.values():
+            total.update(attention.outcomes)
+        for baskets in self._baskets.values():
+            total.update(baskets.outcomes)
+        return total
+
+    async def _deliver(self, records: list[dict[str, object]]) -> bool:
+        if not records:
+            return True
+        try:
+            await self._outbox.deliver(records)
+        except DeliveryError as error:
+            log.warning("%d windows wait: %s", len(records), error)
+            return False
+        return True
+
+    async def _handle(self, record: Incoming) -> None:
+        self._take(record)
+
+    def _take(self, record: Incoming) -> None:
+        event = codec.decode(record.topic, record.value)
+        if event.store_id != self._layout.store_id:
+            raise UnknownPlaceError("store", event.store_id, self._layout.store_id)
+        if event.area_id not in self._areas:
+            raise UnknownPlaceError("area", event.area_id, self._layout.store_id)
+        if record.topic == BASKET.name:
+            self._take_basket(event, record)
+            return
+        windows = self._attention[record.partition]
+        if record.topic == GAZE.name:
+            self._take_facts(windows, facts.of_gazes(event, record.topic, record.offset))
+        elif record.topic == DWELL.name:
+            self._take_facts(windows, facts.of_dwells(event, record.topic, record.offset))
+        else:
+            self._check_time(event.captured_at_ms)
+            windows.observe(record.topic, event.camera_id, event.captured_at_ms)
+            self._take_facts(windows, facts.of_audience(event, record.topic, record.offset))
+
+    def _take_facts(self, windows: AttentionWindows, told: list[Fact]) -> None:
+        """Adds what is known of the layout; a stranger makes the record a dead letter after."""
+        stranger: str | None = None
+        for fact in told:
+            self._check_time(fact.told_at_ms)
+            if fact.target_id in self._targets:
+                windows.add(fact)
+            else:
+                stranger = fact.target_id
+        if stranger is not None:
+            raise UnknownPlaceError("zone or screen", stranger, self._layout.store_id)
+
+    def _take_basket(self, basket: Basket, record: Incoming) -> None:
+        self._check_time(basket.closed_at_ms)
+        self._baskets[record.partition].add(basket, record.topic, record.offset)
+
+    def _check_time(self, at_ms: int) -> None:
+        ahead_ms = at_ms - self._clock_ms()
+        if ahead_ms > self._settings.max_ahead_ms:
+            raise ValueError(
+                f"the event lies {ahead_ms / 1_000:.0f} s in the future: "
+                "set the clock of the machine that sent it"
+            )

@@ -1,0 +1,26 @@
+"""What the processors' logic sees of Kafka: a record that came in, a place for what goes out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A record as it was read. `value` is None where it is empty (a tombstone)."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Outbox(Protocol):
+    """Where a processor puts what it has to say."""
+
+    async def deliver(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Sends the records (topic, key, value, headers) in order and waits until the broker has
+        them all. Raises DeliveryError.
+        """
+        ...

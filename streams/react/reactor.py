@@ -1,0 +1,162 @@
+"""What `react` does with a record and at a tick: areas' attention, and what their screens show.
+
+Kafka stands behind ports and the clock is handed in; it must never import Faust.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from streams.contracts import codec
+from streams.contracts.experiment import Experiment
+from streams.contracts.layout import StoreLayout
+from streams.contracts.policy import ContentPolicy
+from streams.contracts.signage import Content
+from streams.contracts.topics import CONTENT, DECISION
+from streams.contracts.vision import Audience, GazeBatch
+from streams.core import attention_now
+from streams.core.attention_now import AreaState
+from streams.deadletter import handle_or_bury
+from streams.errors import DeliveryError, UnknownPlaceError
+from streams.ports import Incoming, Outbox
+from streams.react.decide import Place, Sight, decide
+from streams.settings import ReactSettings
+
+log = logging.getLogger(__name__)
+
+CONSUMER = "react"
+
+
+class Reactor:
+    """The areas that this worker holds, and their screens."""
+
+    def __init__(
+        self,
+        settings: ReactSettings,
+        policy: ContentPolicy,
+        layout: StoreLayout,
+        experiment: Experiment,
+        outbox: Outbox,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._layout = layout
+        self._experiment = experiment
+        self._outbox = outbox
+        self._clock_ms = clock_ms
+        self._sight = Sight(settings.glance_window_ms, settings.gateway_silence_ms)
+        self._places: dict[str, list[Place]] = {
+            area.area_id: [
+                Place(
+                    layout.store_id,
+                    screen,
+                    tuple(z for z in layout.zones if z.area_id == area.area_id),
+                )
+                for screen in layout.screens
+                if screen.area_id == area.area_id
+            ]
+            for area in layout.areas
+        }
+        self._turns = {screen.screen_id: asyncio.Lock() for screen in layout.screens}
+        self._held: frozenset[str] = frozenset()
+        self._strange: set[str] = set()
+        self._areas: dict[str, AreaState] = {}
+        self._showing: dict[str, Content] = {}
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The areas that this worker holds."""
+        return self._held
+
+    def hold(self, area_ids: Iterable[str], showing: Mapping[str, Content]) -> None:
+        """From now on these areas are this worker's; `showing` is by screen id. What it knew of
+        areas that it held before is forgotten: another worker may have gone on with them.
+        """
+        self._held = frozenset(area_ids)
+        self._areas = {}
+        self._showing = dict(showing)
+
+    def recall(self, record: Incoming) -> None:
+        """A record from before this worker held the area: it is remembered, and changes nothing.
+        One that cannot be understood is left to whoever reads it for the first time.
+        """
+        try:
+            event = self._decoded(record)
+        except Exception as error:
+            log.debug("%s at %d is not recalled: %s", record.topic, record.offset, error)
+            return
+        self._areas[event.area_id] = attention_now.step(self._state(event.area_id), event)
+
+    async def on_record(self, record: Incoming) -> None:
+        """A record of gaze or audience. Returns when it may be acknowledged."""
+        await handle_or_bury(CONSUMER, self._outbox, record, self._handle)
+
+    async def tick(self) -> None:
+        """Time has passed: each screen of the areas held is looked at."""
+        for area_id in self.held:
+            try:
+                await self._look(area_id)
+            except Exception:  # one area's trouble must not leave the others without content
+                log.exception("area %r could not be decided", area_id)
+
+    async def _handle(self, record: Incoming) -> None:
+        event = self._decoded(record)
+        before = self._state(event.area_id)
+        after = attention_now.step(before, event)
+        if after is before:
+            return
+        self._areas[event.area_id] = after
+        age_ms = self._clock_ms() - attention_now.captured_at_ms(event)
+        if age_ms <= self._settings.stale_after_ms:
+            await self._look(event.area_id)
+
+    def _decoded(self, record: Incoming) -> GazeBatch | Audience:
+        event: GazeBatch | Audience = codec.decode(record.topic, record.value)
+        if event.store_id != self._layout.store_id:
+            raise UnknownPlaceError("store", event.store_id, self._layout.store_id)
+        if event.area_id not in self._places:
+            raise UnknownPlaceError("area", event.area_id, self._layout.store_id)
+        return event
+
+    def _state(self, area_id: str) -> AreaState:
+        return self._areas.get(area_id, AreaState())
+
+    async def _look(self, area_id: str) -> None:
+        if area_id not in self._held:
+            if area_id not in self._strange:
+                self._strange.add(area_id)
+                log.warning(
+                    "area %r comes by a partition that its key does not belong to, so its screens "
+                    "only rotate: its producer must use the partitioner murmur2_random",
+                    area_id,
+                )
+            return
+        await asyncio.gather(*(self._decide(place) for place in self._places[area_id]))
+
+    async def _decide(self, place: Place) -> None:
+        """Decides one screen. One at a time, so that what it shows is what was told last."""
+        screen_id = place.screen.screen_id
+        async with self._turns[screen_id]:
+            told = decide(
+                place,
+                self._state(place.screen.area_id),
+                self._showing.get(screen_id),
+                self._clock_ms(),
+                policy=self._policy,
+                experiment=self._experiment,
+                sight=self._sight,
+            )
+            if told is None:
+                return
+            content, decision = told
+            records = [
+                codec.record(CONTENT, content, CONSUMER),
+                codec.record(DECISION, decision, CONSUMER),
+            ]
+            try:
+                await self._outbox.deliver(records)
+            except DeliveryError as error:  # the next look decides anew
+                log.warning("screen %r keeps what it shows: %s", screen_id, error)
+                return
+            self._showing[screen_id] = content

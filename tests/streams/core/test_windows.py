@@ -1,0 +1,234 @@
+"""Windows of attention: what they hold, and that the order of arrival changes nothing."""
+
+import random
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.contracts.attention import AttentionWindow
+from streams.core.facts import Fact, FactKind, part_ms
+from streams.core.windows import AttentionWindows
+
+
+def fact(
+    kind: FactKind = "gaze",
+    fact_id: str = "f",
+    start: int = 0,
+    end: int = 1_000,
+    *,
+    target: str = "tea",
+    track: str = "t1",
+    amount: int | None = None,
+    final: bool = True,
+    told: int | None = None,
+    source: str = "cam",
+    offset: int = 0,
+) -> Fact:
+    return Fact(
+        kind=kind,
+        fact_id=fact_id,
+        store_id="s",
+        area_id="a",
+        target_id=target,
+        target_kind="zone",
+        track_id=track,
+        start_ms=start,
+        end_ms=end,
+        amount_ms=end - start if amount is None and kind != "presence" else amount,
+        final=final,
+        told_at_ms=end if told is None else told,
+        source=source,
+        log=kind,
+        offset=offset,
+    )
+
+
+def windows(lateness: int = 5_000, keep: int = 900_000, floor: int = 0) -> AttentionWindows:
+    return AttentionWindows(window_ms=10_000, lateness_ms=lateness, keep_ms=keep, floor_ms=floor)
+
+
+def by_start(rows: list[AttentionWindow]) -> dict[int, AttentionWindow]:
+    return {row.window_start_ms: row for row in rows}
+
+
+def test_a_gaze_is_spread_over_the_windows_that_it_overlaps() -> None:
+    state = windows()
+    assert state.add(fact(start=8_000, end=23_000, amount=7_500)) == "added"
+    rows = by_start(state.changed())
+    assert {start: row.attention_ms for start, row in rows.items()} == {
+        0: 1_000,
+        10_000: 5_000,
+        20_000: 1_500,
+    }
+    assert {row.watchers for row in rows.values()} == {1}
+
+
+def test_the_rungs_of_the_ladder_are_separate() -> None:
+    state = windows()
+    state.add(fact("presence", "p1", 0, 4_000, track="t1", amount=2_000))
+    state.add(fact("presence", "p2", 0, 4_000, track="t2", amount=0))
+    state.add(fact("presence", "p3", 0, 4_000, track="t3", amount=None))
+    state.add(fact("presence", "p4", 5_000, 6_000, track="t1", amount=10))
+    state.add(fact("gaze", "g1", 1_000, 2_000, track="t1", amount=800))
+    state.add(fact("gaze", "g2", 3_000, 4_000, track="t1", amount=700))
+    state.add(fact("dwell", "d1", 0, 4_000, track="t1"))
+    (row,) = state.changed()
+    assert (row.gross_impressions, row.ots, row.watchers) == (3, 1, 1)
+    assert (row.attention_ms, row.dwell_ms) == (1_500, 4_000)
+
+
+def test_opportunity_is_unknown_where_nothing_measured_it() -> None:
+    state = windows()
+    state.add(fact("presence", "p", 0, 4_000))
+    state.add(fact("gaze", "g", 0, 1_000, target="coffee"))
+    assert [row.ots for row in state.changed()] == [None, None]
+
+
+def test_an_open_gaze_counts_so_far_and_its_end_takes_its_place() -> None:
+    state = windows()
+    state.add(fact(start=9_000, end=9_300, final=False, offset=4))
+    (first,) = state.changed()
+    assert (first.watchers, first.attention_ms, first.through_offset) == (1, 300, 5)
+    state.add(fact(start=9_000, end=12_000, amount=1_500, offset=9))
+    rows = by_start(state.changed())
+    assert (rows[0].attention_ms, rows[0].watchers, rows[0].through_offset) == (500, 1, 10)
+    assert (rows[10_000].attention_ms, rows[10_000].watchers) == (1_000, 1)
+
+
+def test_a_repeat_changes_nothing_and_is_told_never() -> None:
+    state = windows()
+    state.add(fact(offset=1))
+    state.changed()
+    assert state.add(fact(offset=2)) == "repeated"
+    assert state.changed() == []
+
+
+def test_what_comes_after_the_allowed_lateness_is_counted_once_and_not_added() -> None:
+    state = windows()
+    state.add(fact(fact_id="a", start=1_000, end=2_000))
+    state.observe("gaze", "cam", 15_000)
+    state.changed()
+    late = fact(fact_id="b", start=3_000, end=4_000, offset=7)
+    assert state.add(late) == "late"
+    assert state.add(late) == "repeated"
+    (row,) = state.changed()
+    assert (row.late, row.watchers, row.attention_ms, row.through_offset) == (1, 1, 1_000, 8)
+
+
+def test_one_camera_or_topic_ahead_makes_no_other_late() -> None:
+    state = windows()
+    state.observe("gaze", "other", 60_000)
+    state.observe("presence", "cam", 60_000)
+    assert state.add(fact()) == "added"
+
+
+def test_a_long_gaze_that_ends_now_revises_windows_that_are_over() -> None:
+    state = windows()
+    state.add(fact(start=0, end=300, final=False, told=300))
+    state.observe("gaze", "cam", 60_000)
+    state.changed()
+    assert state.add(fact(start=0, end=60_000, told=60_000)) == "added"
+    assert [row.attention_ms for row in state.changed()] == [10_000] * 6
+
+
+def test_windows_no_longer_kept_are_told_once_more_and_never_made_again() -> None:
+    state = windows(keep=20_000)
+    state.add(fact(fact_id="a", start=1_000, end=2_000))
+    state.add(fact(fact_id="b", start=40_000, end=41_000, source="two"))
+    assert [row.window_start_ms for row in state.changed()] == [0, 40_000]
+    assert state.add(fact(fact_id="c", start=3_000, end=4_000, source="slow")) == "dropped"
+    assert state.changed() == []
+
+
+def test_windows_from_before_the_floor_are_left_alone() -> None:
+    state = windows(floor=10_000)
+    state.add(fact(start=8_000, end=12_000))
+    assert [row.window_start_ms for row in state.changed()] == [10_000]
+
+
+def test_a_gaze_that_claims_to_last_for_years_makes_a_bounded_number_of_windows() -> None:
+    state = windows(keep=100_000)
+    state.add(fact(start=0, end=4_000_000_000_000, told=50_000_000))
+    assert len(state.changed()) <= 12
+
+
+def test_rows_that_could_not_be_told_are_told_again() -> None:
+    state = windows()
+    state.add(fact())
+    rows = state.changed()
+    state.mark_changed(rows)
+    assert state.changed() == rows
+    state.mark_all_changed()
+    assert state.changed() == rows
+
+
+@pytest.mark.parametrize("amount", [0, 1, 7, 999])
+def test_the_parts_of_adjoining_windows_add_up_to_the_whole(amount: int) -> None:
+    whole = fact(start=123, end=45_678, amount=amount)
+    parts = [part_ms(whole, start, start + 10_000) for start in range(0, 50_000, 10_000)]
+    assert sum(parts) == amount
+
+
+@st.composite
+def _facts(draw: st.DrawFn) -> list[Fact]:
+    made = []
+    for number in range(draw(st.integers(1, 12))):
+        kind: FactKind = draw(st.sampled_from(["gaze", "dwell", "presence"]))
+        start = draw(st.integers(0, 60_000))
+        end = start + draw(st.integers(0, 40_000))
+        amount = draw(st.integers(0, end - start))
+        track = draw(st.sampled_from(["t1", "t2", "t3"]))
+        target = draw(st.sampled_from(["tea", "coffee"]))
+        known = {"target": target, "track": track, "source": draw(st.sampled_from("ab"))}
+        fact_id = f"{kind}{number}"
+        if kind == "gaze" and draw(st.booleans()):
+            so_far = min(amount, 300)
+            made.append(
+                fact(kind, fact_id, start, start + so_far, final=False, told=start + 300, **known)
+            )
+        measured = amount if kind != "dwell" and (kind == "gaze" or amount % 2) else None
+        made.append(fact(kind, fact_id, start, end, amount=measured, **known))
+    return made
+
+
+@settings(deadline=None)
+@given(facts=_facts(), shuffled=st.randoms(use_true_random=False), twice=st.booleans())
+def test_the_order_of_arrival_and_repeats_change_nothing(
+    facts: list[Fact], shuffled: random.Random, twice: bool
+) -> None:
+    def final(arriving: list[Fact], *, tell_between: bool) -> dict[object, AttentionWindow]:
+        state = windows(lateness=200_000)
+        told: dict[object, AttentionWindow] = {}
+        for each in arriving:
+            state.add(each)
+            if tell_between:
+                told |= {(r.target_id, r.window_start_ms): r for r in state.changed()}
+        told |= {(r.target_id, r.window_start_ms): r for r in state.changed()}
+        return {key: msgspec.structs.replace(row, through_offset=0) for key, row in told.items()}
+
+    arriving = facts * 2 if twice else list(facts)
+    shuffled.shuffle(arriving)
+    expected = final(facts, tell_between=False)
+    assert final(arriving, tell_between=True) == expected
+
+
+@given(facts=_facts(), cut=st.integers(0, 12))
+def test_a_complete_window_has_the_greatest_through_offset(facts: list[Fact], cut: int) -> None:
+    """After a crash the topics are read again from different places: what is told on the way may
+    be less complete than what was told before, and must then never win.
+    """
+    numbered = [replace(each, offset=number) for number, each in enumerate(facts)]
+    complete = windows(lateness=200_000)
+    for each in numbered:
+        complete.add(each)
+    final = {(r.target_id, r.window_start_ms): r for r in complete.changed()}
+    partial = windows(lateness=200_000)
+    logs = ["gaze", "dwell", "presence"]
+    for each in [f for f in numbered if f.log == logs[cut % 3] or f.offset < cut]:
+        partial.add(each)
+    for row in partial.changed():
+        whole = final[row.target_id, row.window_start_ms]
+        assert row.through_offset < whole.through_offset or row == whole

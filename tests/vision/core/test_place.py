@@ -1,0 +1,78 @@
+"""Where people stand."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from streams.contracts.layout import CameraPose
+from vision.core.geometry import PinholeCamera, pinhole
+from vision.core.head import estimate_head
+from vision.core.place import Place, anchor, follow, locate
+
+
+def body(camera: PinholeCamera, x: float, y: float) -> np.ndarray:
+    """Shoulders and hips of an average adult who faces away at (x, y) on the floor."""
+    keypoints = np.zeros((17, 3), dtype=np.float32)
+    joints = {5: (0.17, 1.42), 6: (-0.17, 1.42), 11: (0.1, 0.92), 12: (-0.1, 0.92)}
+    for index, (aside, up) in joints.items():
+        seen = camera.project((x + aside, y, up))
+        assert seen is not None
+        keypoints[index] = (*seen, 0.9)
+    return keypoints
+
+
+def test_a_face_tells_best(camera: PinholeCamera, draw_face: Callable[..., np.ndarray]) -> None:
+    keypoints = draw_face(camera, (1.0, 2.0, 1.6), 10.0)
+    head = estimate_head(keypoints, camera, 0.5)
+    place = locate((0.3, 0.3, 0.5, 1.0), keypoints, head, camera, 0.5, 0)
+    assert place is not None
+    assert place.point_m == pytest.approx((1.0, 2.0), abs=0.2)
+
+
+@pytest.mark.parametrize("hidden", [(), (11, 12)])
+def test_a_back_tells_the_place_too(camera: PinholeCamera, hidden: tuple[int, ...]) -> None:
+    keypoints = body(camera, 2.0, 2.5)
+    keypoints[list(hidden), 2] = 0.0
+    place = locate((0.5, 0.3, 0.7, 1.0), keypoints, None, camera, 0.5, 0)
+    assert place is not None
+    assert place.point_m == pytest.approx((2.0, 2.5), abs=0.2)
+
+
+def test_feet_on_the_floor_tell_the_place() -> None:
+    high = pinhole(CameraPose(position_m=(0.0, 0.0, 2.5), pitch_deg=-25.0), 1280, 720)
+    feet = high.project((1.0, 4.0, 0.0))
+    assert feet is not None
+    box = (feet[0] - 0.05, feet[1] - 0.4, feet[0] + 0.05, feet[1])
+    place = locate(box, np.zeros((17, 3), dtype=np.float32), None, high, 0.5, 7)
+    assert place is not None
+    assert place.point_m == pytest.approx((1.0, 4.0), abs=1e-6)
+    assert place.at_ms == 7
+
+
+def test_a_box_without_feet_or_body_tells_nothing(camera: PinholeCamera) -> None:
+    nothing = np.zeros((17, 3), dtype=np.float32)
+    assert locate((0.4, 0.2, 0.6, 1.0), nothing, None, camera, 0.5, 0) is None
+
+
+def test_following_trusts_a_sharp_place_more() -> None:
+    before = Place((0.0, 2.0), 0.1, 0)
+    sharp = follow(before, Place((1.0, 2.0), 0.05, 200))
+    vague = follow(before, Place((1.0, 2.0), 1.0, 200))
+    assert sharp.point_m[0] > 0.9
+    assert vague.point_m[0] < 0.2
+    assert follow(None, before) == before
+
+
+@pytest.mark.parametrize(
+    ("box", "point"),
+    [
+        ((0.2, 0.1, 0.4, 0.8), (0.3, 0.8)),
+        ((0.2, 0.1, 0.4, 1.0), (0.3, 0.985)),  # cut off: just inside the picture
+        ((0.0, 0.1, 0.0, 1.2), (0.0, 0.985)),
+    ],
+)
+def test_the_anchor_lies_in_the_picture(
+    box: tuple[float, float, float, float], point: tuple[float, float]
+) -> None:
+    assert anchor(box) == pytest.approx(point)

@@ -1,0 +1,80 @@
+"""Names for people, from picture to picture."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+
+from vision.ports import Detections
+from vision.tracker import PersonTracker, random_track_id
+
+Box = tuple[float, float, float, float]
+
+
+def seen(*boxes: Box, score: float = 0.9) -> Detections:
+    return Detections(
+        scores=np.full(len(boxes), score, dtype=np.float32),
+        boxes=np.array(boxes, dtype=np.float32).reshape(-1, 4),
+        keypoints=np.zeros((len(boxes), 17, 3), dtype=np.float32),
+    )
+
+
+@pytest.fixture
+def tracker() -> PersonTracker:
+    names = count(1)
+    return PersonTracker(0.5, 1000, 9 / 16, lambda: f"t{next(names)}")
+
+
+def at(x: float) -> Box:
+    return x, 0.2, x + 0.2, 0.9
+
+
+def test_a_track_begins_with_its_second_detection_and_knows_its_first(
+    tracker: PersonTracker,
+) -> None:
+    assert tracker.update(seen(at(0.1)), 1000) == []
+    (track,) = tracker.update(seen(at(0.12)), 1200)
+    assert (track.track_id, track.since_ms) == ("t1", 1000)
+    (track,) = tracker.update(seen(at(0.14)), 1400)
+    assert (track.track_id, track.since_ms) == ("t1", 1400)
+    assert track.box == pytest.approx(at(0.14), abs=1e-6)
+
+
+def test_a_walker_at_five_pictures_a_second_stays_one(tracker: PersonTracker) -> None:
+    names = set()
+    for i in range(12):
+        names |= {t.track_id for t in tracker.update(seen(at(0.06 * i)), 200 * i)}
+    assert names == {"t1"}
+
+
+def test_two_people_keep_their_names_and_their_own_keypoints(tracker: PersonTracker) -> None:
+    for i in range(4):
+        detections = seen(at(0.1 + 0.01 * i), at(0.6 - 0.01 * i))
+        detections.keypoints[1] = 7.0
+        tracks = tracker.update(detections, 200 * i)
+    assert {t.track_id for t in tracks} == {"t1", "t2"}
+    right = next(t for t in tracks if t.box[0] > 0.4)
+    assert float(right.keypoints[0, 0]) == 7.0
+
+
+def test_a_short_loss_keeps_the_name_and_a_long_one_forgets_it(tracker: PersonTracker) -> None:
+    for i in range(3):
+        tracker.update(seen(at(0.1)), 200 * i)
+    for i in range(3, 6):
+        assert tracker.update(seen(), 200 * i) == []
+    (back,) = tracker.update(seen(at(0.1)), 1200)
+    assert back.track_id == "t1"
+    for i in range(10):
+        tracker.update(seen(), 1400 + 200 * i)
+    tracker.update(seen(at(0.1)), 4000)
+    (other,) = tracker.update(seen(at(0.1)), 4200)
+    assert (other.track_id, other.since_ms) == ("t2", 4000)
+
+
+def test_low_scores_are_not_people(tracker: PersonTracker) -> None:
+    for i in range(5):
+        assert tracker.update(seen(at(0.1), score=0.4), 200 * i) == []
+
+
+def test_names_are_random() -> None:
+    assert random_track_id() != random_track_id()

@@ -1,0 +1,141 @@
+"""Where on the floor a person stands, from the best of what is seen. Pure.
+
+A head gives the best place; without a face the feet do, where the floor under them is in the
+picture; else the length of the trunk; else the breadth of the shoulders. Each has its sigma, and
+the smallest wins, so that somebody who faces away still stays in a zone.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.contracts.layout import Point
+from vision.core.geometry import PinholeCamera, meet_floor
+from vision.core.head import HeadPose
+
+#: (x0, y0, x1, y1), normalised.
+Box = tuple[float, float, float, float]
+
+#: COCO keypoints of the trunk.
+_SHOULDERS, _HIPS = (5, 6), (11, 12)
+
+#: Shoulder line to hip line, and between the shoulder joints, of an average adult, in metres.
+_TRUNK_M = 0.50
+_SHOULDERS_M = 0.34
+
+#: One sigma of a distance from them, as a part of it: people differ by 8 %, keypoints on clothes
+#: and the turn of the body (for shoulders) do the rest.
+_TRUNK_SIGMA = 0.15
+_SHOULDERS_SIGMA = 0.35
+
+#: A box that ends lower than this is cut off by the picture: its feet are not seen.
+FEET_SEEN = 0.985
+
+#: One sigma of where a box ends at the feet, as a part of its height.
+_FEET_SIGMA = 0.03
+
+#: How a place wanders, in metres per square root of a second: a walker of 1.2 m/s is followed at
+#: 5 pictures a second without lag.
+_WANDER_M = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place on the floor, in metres, with its sigma, at an instant."""
+
+    point_m: Point
+    sigma_m: float
+    at_ms: int
+
+
+def locate(
+    box: Box,
+    keypoints: npt.NDArray[np.float32],
+    head: HeadPose | None,
+    camera: PinholeCamera,
+    min_confidence: float,
+    at_ms: int,
+) -> Place | None:
+    """Where the person stands as this one picture shows it; None if nothing tells."""
+    found: list[Place] = []
+    if head is not None:
+        x, y, _ = camera.to_world(head.position_m)
+        found.append(Place((x, y), max(head.distance_sigma_m, 0.05), at_ms))
+    feet = _from_feet(box, camera, at_ms)
+    if feet is not None:
+        found.append(feet)
+    trunk = _from_trunk(keypoints, camera, min_confidence, at_ms)
+    if trunk is not None:
+        found.append(trunk)
+    return min(found, key=lambda place: place.sigma_m, default=None)
+
+
+def _from_feet(box: Box, camera: PinholeCamera, at_ms: int) -> Place | None:
+    if box[3] >= FEET_SEEN:
+        return None
+    middle = (box[0] + box[2]) / 2
+    error = _FEET_SIGMA * (box[3] - box[1])
+    at = meet_floor(camera.position_m, camera.ray((middle, box[3])))
+    beside = meet_floor(camera.position_m, camera.ray((middle, box[3] + error)))
+    if at is None or beside is None:
+        return None
+    return Place(at, max(math.dist(at, beside), 0.05), at_ms)
+
+
+def _from_trunk(
+    keypoints: npt.NDArray[np.float32], camera: PinholeCamera, min_confidence: float, at_ms: int
+) -> Place | None:
+    size = np.array([camera.width_px, camera.height_px], dtype=float)
+
+    def pair(indices: tuple[int, int]) -> npt.NDArray[np.float64] | None:
+        points = keypoints[list(indices)]
+        if float(points[:, 2].min()) < min_confidence:
+            return None
+        return np.asarray(points[:, :2] * size, dtype=np.float64)
+
+    shoulders, hips = pair(_SHOULDERS), pair(_HIPS)
+    if shoulders is None:
+        return None
+    seen_px = float(np.linalg.norm(shoulders[0] - shoulders[1]))
+    real_m, sigma = _SHOULDERS_M, _SHOULDERS_SIGMA
+    if hips is not None:
+        seen_px = float(np.linalg.norm(shoulders.mean(axis=0) - hips.mean(axis=0)))
+        real_m, sigma = _TRUNK_M, _TRUNK_SIGMA
+    if seen_px < 2.0:
+        return None
+    depth = camera.focal_px * real_m / seen_px
+    across, down = (shoulders.mean(axis=0) - size / 2) / camera.focal_px * depth
+    x, y, _ = camera.to_world((float(across), float(down), depth))
+    return Place((x, y), sigma * depth, at_ms)
+
+
+def follow(before: Place | None, now: Place) -> Place:
+    """The place after `now` was seen: a Kalman filter of a random walk, in both axes alike."""
+    if before is None:
+        return now
+    elapsed_s = max(0, now.at_ms - before.at_ms) / 1000
+    spread = before.sigma_m**2 + _WANDER_M**2 * elapsed_s
+    gain = spread / (spread + now.sigma_m**2)
+    return Place(
+        point_m=(
+            before.point_m[0] + gain * (now.point_m[0] - before.point_m[0]),
+            before.point_m[1] + gain * (now.point_m[1] - before.point_m[1]),
+        ),
+        sigma_m=math.sqrt((1 - gain) * spread),
+        at_ms=now.at_ms,
+    )
+
+
+def anchor(box: Box) -> Point:
+    """The point that stands for a person in the picture, for zones that are drawn in it.
+
+    The middle of the box's lower edge, where the feet are; for a body that the picture cuts off it
+    lies just inside the picture's lower edge, since the feet are nearer still. So a zone whose
+    floor runs out of the picture is drawn down to its edge.
+
+    >>> anchor((0.25, 0.0, 0.75, 1.0))
+    (0.5, 0.985)
+    """
+    return min(1.0, max(0.0, (box[0] + box[2]) / 2)), min(FEET_SEEN, max(0.0, box[3]))

@@ -1,0 +1,167 @@
+"""The detector behind Triton's gRPC endpoint: one frame in, people out.
+
+Wire contract of the model: exactly one of the inputs IMAGE (UINT8 [1,H,W,3] BGR) and JPEG (BYTES
+[1,1]); outputs COUNT (INT32 [1,1]), SCORES (FP32 [1,N]), BOXES (FP32 [1,N,4] xyxy, normalised) and
+KEYPOINTS (FP32 [1,N,17,3], x, y normalised, confidence), of which the first COUNT rows count. The
+parameters `detector` and `weights_sha256` of its configuration say which network it is.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import cv2
+import numpy as np
+from tritonclient.grpc import InferInput, InferRequestedOutput
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from vision.errors import DetectorError, DetectorRefused
+from vision.ports import Detections, DetectorInfo, Image
+from vision.settings import GatewaySettings
+
+_OUTPUTS = ("COUNT", "SCORES", "BOXES", "KEYPOINTS")
+_KEYPOINTS = 17
+
+#: gRPC waits up to 2 minutes between attempts to reconnect by default: a restarted server must be
+#: found again within a second. A 4K frame is 25 MB, above the default limit of a message.
+_CHANNEL = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+]
+
+#: Answers that do not change by asking again.
+_FINAL = ("StatusCode.INVALID_ARGUMENT", "StatusCode.UNIMPLEMENTED")
+
+#: Waits between attempts, in seconds: doubling, and jittered so that gateways do not come in step.
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 1.0
+
+T = TypeVar("T")
+
+
+class TritonDetector:
+    """Asks one model of one Triton; tries again, until a deadline, while it is away.
+
+    An async context manager: the connection is closed at its end.
+    """
+
+    def __init__(self, settings: GatewaySettings, jitter: random.Random | None = None) -> None:
+        self._settings = settings
+        self._jitter = jitter or random.Random()  # noqa: S311  spreads retries, hides nothing
+        self._client: InferenceServerClient | None = None
+
+    async def __aenter__(self) -> Self:
+        """Make the client; the connection is made by the first request."""
+        self._client = InferenceServerClient(self._settings.triton, channel_args=_CHANNEL)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def detect(self, image: Image) -> Detections:
+        """The people in `image`, (H, W, 3) uint8 BGR. Raises DetectorError."""
+        request = await self._request(image)
+        outputs = [InferRequestedOutput(name) for name in _OUTPUTS]
+        timeout_s = self._settings.infer_timeout_ms / 1000
+
+        async def ask() -> Any:
+            return await self._connected.infer(
+                self._settings.detector_model,
+                [request],
+                outputs=outputs,
+                client_timeout=timeout_s,
+            )
+
+        return _read(await self._until_deadline(ask))
+
+    async def describe(self) -> DetectorInfo:
+        """Which network answers. Raises DetectorError."""
+
+        async def ask() -> Any:
+            return await self._connected.get_model_config(
+                self._settings.detector_model,
+                client_timeout=self._settings.infer_timeout_ms / 1000,
+            )
+
+        parameters = (await self._until_deadline(ask)).config.parameters
+        return DetectorInfo(
+            name=parameters["detector"].string_value or "unknown",
+            weights_sha256=parameters["weights_sha256"].string_value or "unknown",
+        )
+
+    @property
+    def _connected(self) -> InferenceServerClient:
+        if self._client is None:
+            raise DetectorRefused("the detector is not open; use it in `async with`")
+        return self._client
+
+    async def _request(self, image: Image) -> InferInput:
+        if self._settings.image_format == "raw":
+            request = InferInput("IMAGE", [1, *image.shape], "UINT8")
+            request.set_data_from_numpy(np.ascontiguousarray(image)[None])
+            return request
+        # Encoding 1080p takes some 8 ms: not on the event loop.
+        quality = [cv2.IMWRITE_JPEG_QUALITY, self._settings.jpeg_quality]
+        _, encoded = await asyncio.to_thread(cv2.imencode, ".jpg", image, quality)
+        request = InferInput("JPEG", [1, 1], "BYTES")
+        request.set_data_from_numpy(np.array([[encoded.tobytes()]], dtype=np.object_))
+        return request
+
+    async def _until_deadline(self, ask: Callable[[], Awaitable[T]]) -> T:
+        deadline_s = time.monotonic() + self._settings.infer_deadline_ms / 1000
+        wait_s = _FIRST_WAIT_S
+        while True:
+            try:
+                return await ask()
+            except InferenceServerException as error:
+                what = f"Triton at {self._settings.triton}: {error.message()}"
+                if error.status() in _FINAL:
+                    raise DetectorRefused(
+                        f"{what}; is {self._settings.detector_model} "
+                        "the model this gateway was made for?"
+                    ) from error
+                pause_s = wait_s * self._jitter.uniform(0.5, 1.0)
+                if time.monotonic() + pause_s >= deadline_s:
+                    raise DetectorError(
+                        f"{what}; no answer within {self._settings.infer_deadline_ms} ms, "
+                        "see whether it runs and the model is loaded"
+                    ) from error
+            await asyncio.sleep(pause_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+
+def _read(result: Any) -> Detections:
+    """The detections of an answer. Raises DetectorError where it breaks the contract."""
+    count, scores, boxes, keypoints = (result.as_numpy(name) for name in _OUTPUTS)
+    if count is None or scores is None or boxes is None or keypoints is None:
+        raise DetectorError(f"the detector's answer lacks one of {', '.join(_OUTPUTS)}")
+    people = int(count.reshape(-1)[0])
+    wanted = ((1, people), (1, people, 4), (1, people, _KEYPOINTS, 3))
+    parts = [part[:, :people] for part in (scores, boxes, keypoints) if part.ndim > 1]
+    if people < 0 or tuple(part.shape for part in parts) != wanted:
+        raise DetectorError(
+            f"the detector says {people} people in tensors of shapes {scores.shape}, "
+            f"{boxes.shape} and {keypoints.shape}; it is not the model this gateway was made for"
+        )
+    if not all(np.isfinite(part).all() for part in parts):
+        raise DetectorError("the detector answers numbers that are not finite; see its weights")
+    return Detections(
+        scores=np.asarray(parts[0][0], dtype=np.float32),
+        boxes=np.clip(np.asarray(parts[1][0], dtype=np.float32), 0.0, 1.0),
+        keypoints=np.asarray(parts[2][0], dtype=np.float32),
+    )

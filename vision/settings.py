@@ -1,0 +1,104 @@
+"""The settings of one gateway process; making one, in the command line, reads the environment."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vision.core.targets import SceneRules
+
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+Milliseconds = Annotated[int, Field(ge=0, le=3_600_000)]
+Degrees = Annotated[float, Field(gt=0.0, le=90.0)]
+
+
+class GatewaySettings(BaseSettings):
+    """How a gateway reads pictures, asks its detector and hands on its events."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="SMARTSTORE_")
+
+    kafka: str = Field("127.0.0.1:9092", description="broker, host:port")
+    triton: str = Field("127.0.0.1:8001", description="Triton's gRPC endpoint, host:port")
+
+    detector_model: str = Field("shopper_detector", description="name of the model in Triton")
+    image_format: Literal["raw", "jpeg"] = Field(
+        "raw", description="frames to Triton as uint8 (best on one machine) or as JPEG (networks)"
+    )
+    jpeg_quality: Annotated[int, Field(ge=10, le=100)] = Field(
+        90, description="of JPEG frames to Triton, 10 to 100"
+    )
+    infer_timeout_ms: Annotated[int, Field(ge=50, le=60_000)] = Field(
+        3_000, description="one attempt at one frame, ms"
+    )
+    infer_deadline_ms: Annotated[int, Field(ge=50, le=600_000)] = Field(
+        20_000, description="all attempts at one frame, ms; after it the frame counts as failed"
+    )
+
+    name_probability: Share = Field(
+        0.5, description="a target is named for a gaze from this probability on"
+    )
+    keep_probability: Share = Field(
+        0.35, description="an open gaze is kept from this probability on (hysteresis)"
+    )
+    gaze_sigma_deg: Degrees = Field(
+        6.0,
+        description="what eyes may differ from the head, one sigma in degrees, beside the "
+        "keypoints' own error",
+    )
+    gaze_gap_ms: Milliseconds = Field(
+        700, description="a gaze ends after this long without facing, ms (or the zone's gap_ms)"
+    )
+    facing_bridge_ms: Milliseconds = Field(
+        600, description="attention bridges pictures without a face up to this long, ms"
+    )
+    smoothing_ms: Milliseconds = Field(120, description="time constant of head direction, ms")
+    min_keypoint_confidence: Share = Field(0.5, description="keypoints below it are not used")
+    opportunity_half_angle_deg: Degrees = Field(
+        60.0, description="a target further aside from the head's direction is not seen, degrees"
+    )
+    floor_margin_m: Annotated[float, Field(ge=0.0, le=5.0)] = Field(
+        0.25, description="a stay holds up to this far outside the zone's floor, metres"
+    )
+    screen_gap_ms: Milliseconds = Field(1_500, description="gap window of a screen's zone, ms")
+    screen_fixation_ms: Milliseconds = Field(300, description="fixation time of a screen, ms")
+    screen_staff_limit_ms: Milliseconds = Field(
+        900_000, description="a longer stay before a screen is taken for staff, ms"
+    )
+    stitch_reach: Annotated[float, Field(ge=0.0, le=10.0)] = Field(
+        1.0, description="a lost track goes on in a new one this near: metres, or box sizes"
+    )
+
+    audience_per_s: Annotated[float, Field(ge=1.0, le=5.0)] = Field(
+        5.0, description="audience messages per camera and second, 1 to 5"
+    )
+    buffer_messages: Annotated[int, Field(ge=10, le=1_000_000)] = Field(
+        20_000, description="messages kept while the broker is away; more are dropped and counted"
+    )
+    flush_timeout_ms: Milliseconds = Field(10_000, description="wait for the broker at the end, ms")
+
+    @model_validator(mode="after")
+    def _keeps_what_it_names(self) -> Self:
+        if self.keep_probability > self.name_probability:
+            raise ValueError(
+                f"keep_probability {self.keep_probability} is greater than name_probability "
+                f"{self.name_probability}; make it the same or smaller"
+            )
+        return self
+
+    def scene_rules(self) -> SceneRules:
+        """The numbers that the core needs."""
+        return SceneRules(
+            name_probability=self.name_probability,
+            keep_probability=self.keep_probability,
+            gaze_sigma_deg=self.gaze_sigma_deg,
+            gaze_gap_ms=self.gaze_gap_ms,
+            facing_bridge_ms=self.facing_bridge_ms,
+            smoothing_ms=float(self.smoothing_ms),
+            min_keypoint_confidence=self.min_keypoint_confidence,
+            opportunity_half_angle_deg=self.opportunity_half_angle_deg,
+            floor_margin_m=self.floor_margin_m,
+            screen_gap_ms=self.screen_gap_ms,
+            screen_fixation_ms=self.screen_fixation_ms,
+            screen_staff_limit_ms=self.screen_staff_limit_ms,
+            stitch_reach=self.stitch_reach,
+        )
