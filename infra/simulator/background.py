@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from infra.simulator.pixels import Floats, Image, blur, image
+from infra.simulator.pixels import Floats, Image, blur, floats, image
 from vision.core.geometry import PinholeCamera
 
 #: The shop's box in metres, in the area's frame: the other shelf's face, its height, the ceiling.
@@ -98,10 +98,10 @@ def _lay(
     # Two samples a pixel in each direction: products far away would flicker otherwise.
     twice = np.diag([2.0, 2.0, 1.0])
     big = (2 * size[0], 2 * size[1])
-    laid = cv2.warpPerspective(texture, twice @ warp, big, flags=cv2.INTER_LINEAR)
-    mask = cv2.warpPerspective(np.ones((h, w), np.float32), twice @ warp, big)
+    laid = cv2.warpPerspective(image(texture), twice @ warp, big, flags=cv2.INTER_LINEAR)
+    mask = cv2.warpPerspective(np.full((h, w), 255, np.uint8), twice @ warp, big)
     laid = cv2.resize(laid, size, interpolation=cv2.INTER_AREA)
-    mask = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)[..., None]
+    mask = floats(cv2.resize(mask, size, interpolation=cv2.INTER_AREA))[..., None] / 255
     picture *= 1.0 - mask
     picture += laid * (mask > 0)
 

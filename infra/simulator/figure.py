@@ -20,11 +20,11 @@ class Figures:
         self._head = TurningHead(portrait())
         self._textures: dict[str, Image] = {}
 
-    def warm(self, looks: int = len(WARDROBE)) -> None:
-        """Draw what every visit needs, so that the first shopper does not make a frame late."""
-        for look in WARDROBE[:looks]:
-            for phase in range(STRIDE_PHASES + 1):
-                body(look, phase)
+    def warm(self, appearance: int) -> None:
+        """Draw the bodies of one appearance, so that they do not make a frame late."""
+        look = WARDROBE[appearance % len(WARDROBE)]
+        for phase in range(STRIDE_PHASES + 1):
+            body(look, phase)
 
     def body(self, appearance: int, stride: float | None) -> Image:
         """The body, premultiplied BGRA (see `clothes.body`); `stride` 0..1, None when standing."""

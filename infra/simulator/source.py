@@ -90,7 +90,9 @@ class SimulatedSource:
         """In the thread: draw what can be drawn beforehand, then begin."""
         settings = self._settings
         view = ShelfCamera(self._pose, settings.picture_width_px, settings.picture_height_px)
-        view.warm()
+        first = self._scenario.visit(0)
+        if first is not None:
+            view.warm(first.appearance)
         self._view = view
         now_ms = self._now_ms()
         if settings.start_ms is None:

@@ -47,6 +47,7 @@ from streams.contracts.vision import (
     Presence,
     TargetAudience,
 )
+from streams.kafka_log import side_consumer
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -285,6 +286,22 @@ class Store:
         finally:
             await admin.close()
 
+    async def pretend_stored(self, kind: str, topics: list[str], offset: int) -> None:
+        """Gives a group that has not begun yet stored offsets."""
+        async with side_consumer(self.bootstrap, *topics) as side:
+            partitions = list(side.assignment())
+        group = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=f"{kind}-{self.run}",
+            enable_auto_commit=False,
+        )
+        await group.start()
+        try:
+            group.assign(partitions)
+            await group.commit({tp: OffsetAndMetadata(offset, "") for tp in partitions})
+        finally:
+            await group.stop()
+
     async def read(self) -> None:
         batches = await self._consumer.getmany(timeout_ms=200)
         self._records += [record for records in batches.values() for record in records]
@@ -460,24 +477,7 @@ async def test_measure_windows_and_baskets_and_over_a_kill(store: Store) -> None
 @pytest.mark.parametrize("kind", ["react", "measure"])
 async def test_a_group_whose_log_lost_its_end_goes_on(store: Store, kind: str) -> None:
     topics = (GAZE, AUDIENCE) if kind == "react" else (GAZE, DWELL, AUDIENCE, BASKET)
-    group = AIOKafkaConsumer(
-        *(topic.name for topic in topics),
-        bootstrap_servers=store.bootstrap,
-        enable_auto_commit=False,
-    )
-    await group.start()
-    partitions = group.assignment()
-    await group.stop()
-    group = AIOKafkaConsumer(
-        bootstrap_servers=store.bootstrap,
-        group_id=f"{kind}-{store.run}",
-        enable_auto_commit=False,
-    )
-    await group.start()
-    group.assign(partitions)
-    await group.commit({tp: OffsetAndMetadata(1_000_000_000, "") for tp in partitions})
-    await group.stop()
-
+    await store.pretend_stored(kind, [topic.name for topic in topics], 1_000_000_000)
     worker = await store.start(kind)
     at = now_ms()
     await store.gaze("first", "coffee", at - 300)

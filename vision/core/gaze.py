@@ -16,7 +16,7 @@ from vision.core.geometry import Vector
 #: A ray that leaves the shelf's normal by more than this meets the plane too far away to matter.
 _WIDEST_RAD = math.radians(85.0)
 
-#: Nodes of the Gauss-Legendre rule over a face's width: within 1e-3 for all faces tried in the tests.
+#: Nodes of the Gauss-Legendre rule over a face's width: within 2e-3 for all that the tests try.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 #: Where a head turns by more than this between two pictures it is followed at once: smoothing is

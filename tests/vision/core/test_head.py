@@ -48,7 +48,8 @@ def test_some_points_are_enough(
     head = estimate_head(keypoints, camera, 0.5)
     assert head is not None
     assert whole is not None
-    assert head.yaw_deg == pytest.approx(yaw_deg, abs=12)
+    # Of a profile, three points remain: the priors draw it towards the camera.
+    assert head.yaw_deg == pytest.approx(yaw_deg, abs=15)
     assert head.yaw_sigma_deg > whole.yaw_sigma_deg
 
 
