@@ -150,7 +150,8 @@ class ShelfCamera:
         if person.stride is not None and person.heading < 0:
             sheet = image(cv2.flip(sheet, 1))
         scale = person.eyes_m / STANDARD_EYES_M
-        half = SHEET_WIDTH_M / 2 * scale * (_STANDING_WIDTH if person.stride is None else _WALKING_WIDTH)
+        width = _STANDING_WIDTH if person.stride is None else _WALKING_WIDTH
+        half = SHEET_WIDTH_M / 2 * scale * width
         self._lay(frame, sheet, self._upright(person, half, SHEET_TOP_M * scale))
 
     def _upright(self, person: Person, half_m: float, top_m: float) -> list[Vector]:

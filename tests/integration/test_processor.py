@@ -48,6 +48,7 @@ from streams.contracts.vision import (
     TargetAudience,
 )
 from streams.kafka_log import side_consumer
+from streams.liveness import EXIT_STUCK
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -499,3 +500,25 @@ async def test_a_group_whose_log_lost_its_end_goes_on(store: Store, kind: str) -
         )
     await store.stored(kind)
     await _end(worker)
+
+
+_WATCHED = """
+import sys, time
+from streams import liveness
+from streams.settings import MeasureSettings
+
+settings = MeasureSettings(kafka=sys.argv[1], liveness_interval_s=0.2)
+liveness.start(settings, sys.argv[2], ["vision.gaze.v1"])
+time.sleep(60)
+"""
+
+
+async def test_a_process_whose_group_is_beyond_its_log_ends_to_be_started_again(
+    store: Store,
+) -> None:
+    await store.pretend_stored("measure", [GAZE.name], 1_000_000_000)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _WATCHED, store.bootstrap, f"measure-{store.run}"
+    )
+    async with asyncio.timeout(_PATIENCE_S):
+        assert await process.wait() == EXIT_STUCK

@@ -11,11 +11,11 @@ import pytest
 from infra.simulator.camera import EYES_FORWARD_M, TURN_GAIN, ShelfCamera, eyes_px, place_head
 from infra.simulator.clothes import WARDROBE
 from infra.simulator.head import MAX_YAW_DEG, TurningHead, turn, turned
-from infra.simulator.people import Person
+from infra.simulator.people import Person, facing
 from infra.simulator.pixels import Image
 from infra.simulator.portrait import PIVOT_PX, portrait
 from streams.contracts.layout import CameraPose
-from vision.core.geometry import pinhole
+from vision.core.geometry import PinholeCamera, pinhole
 
 POSE = CameraPose(position_m=(1.5, 0.0, 1.55), pitch_deg=-3.0, horizontal_fov_deg=75.0)
 SIZE = (640, 480)
@@ -55,11 +55,25 @@ def test_the_drawn_eyes_are_within_two_pixels(x: float, y: float, yaw: float, pi
     drawn = turn(place.yaw_deg, place.pitch_deg)
     middle = place.centre + place.axes @ (drawn @ [0.0, 0.0, EYES_FORWARD_M])[:2]
     assert np.hypot(*(middle - eyes_px(lens, person))) < 2.0
-    # 63 mm between the eyes, drawn with the affine map, against the pinhole at the eyes' depth.
-    apart = drawn @ [0.063, 0.0, 0.0]
-    depth = y - EYES_FORWARD_M * math.cos(math.radians(yaw)) * math.cos(math.radians(pitch))
-    expected = lens.focal_px * 0.063 / depth * np.hypot(*apart[:2]) / 0.063
-    assert np.hypot(*(place.axes @ apart[:2])) == pytest.approx(expected, abs=2.0)
+    # 63 mm between the eyes, drawn with the affine map, against the pinhole's view of both eyes.
+    seen = turn(place.yaw_deg / TURN_GAIN, place.pitch_deg / TURN_GAIN) @ [0.063, 0.0, 0.0]
+    left, right = (eye_px(lens, person, side) for side in (-0.0315, 0.0315))
+    assert np.hypot(*(place.axes @ seen[:2])) == pytest.approx(math.dist(left, right), abs=2.0)
+
+
+def eye_px(lens: PinholeCamera, person: Person, aside_m: float) -> tuple[float, float]:
+    """One eye of a shopper as the pinhole sees it, px; the head's own axes in the world."""
+    yaw = math.radians(person.head_yaw_deg)
+    x, y, z = facing(person.head_yaw_deg, person.head_pitch_deg)
+    seen = lens.project(
+        (
+            person.x_m + EYES_FORWARD_M * x + aside_m * math.cos(yaw),
+            person.y_m + EYES_FORWARD_M * y + aside_m * math.sin(yaw),
+            person.eyes_m + EYES_FORWARD_M * z,
+        )
+    )
+    assert seen is not None
+    return seen[0] * SIZE[0], seen[1] * SIZE[1]
 
 
 @pytest.mark.parametrize("y", [1.3, 2.0])
