@@ -4,6 +4,7 @@ The processes are those of the command line, started as a container would start 
 """
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,6 +16,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
+from infra.control import KillSwitch
 from infra.db.migrate import migrate
 from infra.lag import wait_until_caught_up
 from infra.report import CameraReport, Detector, GatewayStats, Report
@@ -22,7 +24,7 @@ from infra.rundb import count_rows, create_run_database
 from infra.simulator.receipts import SIGNAGE_EFFECT
 from infra.stack.environment import ensure_environment
 from infra.stack.part import Part, PartEvent
-from infra.stack.ports import free_port
+from infra.stack.ports import LOOPBACK, free_port
 from infra.stack.process import Command
 from infra.stack.settings import StackSettings
 from infra.stack.stack import EmbeddedStack
@@ -88,6 +90,7 @@ class Chain:
     web_url: str = ""
     player_urls: dict[str, str] = field(default_factory=dict)
     _stack: EmbeddedStack | None = None
+    _preview_port: int = field(default_factory=free_port)
     _dsn: SecretStr = field(default_factory=lambda: SecretStr(""))
     _pages: list[HeadlessPage] = field(default_factory=list)
 
@@ -114,13 +117,15 @@ class Chain:
             listener=self.listen,
         )
         self._stack = stack
-        async with stack:
+        kill_switch = KillSwitch(lambda what: stack.supervisor.signal("broker", what))
+        async with stack, kill_switch:
             await self._prepare_servers(stack)
-            pages_stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             started = loop.time()
+            pages_stop = asyncio.Event()
+            pages: list[asyncio.Task[None]] = []
             try:
-                await self._start_parts(stack)
+                await self._start_parts(stack, kill_switch.url)
                 pages = self._open_pages(pages_stop)
                 await self._start_gateway(stack)
                 started = loop.time()
@@ -131,8 +136,8 @@ class Chain:
                 seconds = loop.time() - started
                 self.say("stopping")
                 await self._stop_parts(stack)
-            pages_stop.set()
-            await asyncio.gather(*pages)
+                pages_stop.set()
+                await asyncio.gather(*pages)
             self.say("counting")
             tally = await read_log(stack.broker.bootstrap)
             return await self._report(stack, tally, model, began_ms, seconds)
@@ -180,6 +185,8 @@ class Chain:
             "SMARTSTORE_EXPERIMENT_SALT": self.state.run_id,
             "SMARTSTORE_EXPERIMENT_SLOT_MS": str(self.plan.slot_ms),
             "SMARTSTORE_EXPERIMENT_ADAPTIVE_SHARE": str(self.plan.adaptive_share),
+            # A consumer that stopped in silence ends its process, and is started again.
+            "SMARTSTORE_LIVENESS_INTERVAL_S": "2",
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
@@ -207,26 +214,36 @@ class Chain:
             stop_timeout_s=25.0,
         )
 
-    async def _start_parts(self, stack: EmbeddedStack) -> None:
+    async def _start_parts(self, stack: EmbeddedStack, kill_broker_url: str) -> None:
+        web_port = self.plan.web_port or free_port()
+        self.web_url = f"http://{LOOPBACK}:{web_port}/"
         parts = [self._part(stack, name, [name]) for name in ("sink", "measure", "react")]
         for screen in self.plan.layout.screens:
             port = free_port()
-            self.player_urls[screen.screen_id] = f"http://127.0.0.1:{port}/"
+            self.player_urls[screen.screen_id] = f"http://{LOOPBACK}:{port}/"
             arguments = ["player", "--screen", screen.screen_id, "--port", str(port)]
-            parts.append(self._part(stack, f"player-{screen.screen_id}", arguments))
-        web_port = self.plan.web_port or free_port()
-        self.web_url = f"http://127.0.0.1:{web_port}/"
-        web = ["web", "--port", str(web_port)]
+            # The live page shows the player in a frame.
+            env = {"SMARTSTORE_PLAYER_FRAMED_BY": json.dumps([self.web_url.rstrip("/")])}
+            parts.append(self._part(stack, f"player-{screen.screen_id}", arguments, env=env))
+        env = {
+            "SMARTSTORE_PREVIEW_URL": f"http://{LOOPBACK}:{self._preview_port}/preview.mjpg",
+            "SMARTSTORE_WEB_SINCE_MS": str(_now_ms()),
+        }
+        if self.simulated:
+            env["SMARTSTORE_WEB_SIMULATED"] = "true"
+            env["SMARTSTORE_KILL_BROKER_URL"] = kill_broker_url
         for url in self.player_urls.values():
-            web += ["--player-url", url + ("?mirror=1" if self.plan.headless else "")]
-        parts.append(self._part(stack, "web", web))
+            # A mirror leaves the screen to the page that is read by a program.
+            env["SMARTSTORE_PLAYER_URL"] = url + ("?mirror=1" if self.plan.headless else "")
+            break
+        parts.append(self._part(stack, "web", ["web", "--port", str(web_port)], env=env))
         await asyncio.gather(*(stack.supervisor.start(part) for part in parts))
 
     def _open_pages(self, stop: asyncio.Event) -> list["asyncio.Task[None]"]:
         if not self.plan.headless:
             return []
         for url in self.player_urls.values():
-            self._pages.append(HeadlessPage("127.0.0.1", int(url.rsplit(":", 1)[1].strip("/"))))
+            self._pages.append(HeadlessPage(LOOPBACK, int(url.rsplit(":", 1)[1].strip("/"))))
         return [asyncio.create_task(page.run(stop)) for page in self._pages]
 
     async def _start_gateway(self, stack: EmbeddedStack) -> None:
@@ -240,7 +257,14 @@ class Chain:
             till = ["till", "--seed", str(self.plan.seed), *start]
             await stack.supervisor.start(self._part(stack, "till", till))
         part = self._part(
-            stack, "gateway", gateway, restart="always" if self.simulated else "on_failure"
+            stack,
+            "gateway",
+            gateway,
+            restart="always" if self.simulated else "on_failure",
+            env={
+                "SMARTSTORE_PREVIEW_PORT": str(self._preview_port),
+                "SMARTSTORE_TRUTH_FILE": str(self.state.run / "truth.jsonl"),
+            },
         )
         await stack.supervisor.start(part)
 

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
@@ -19,7 +19,7 @@ S = TypeVar("S", bound=BaseSettings)
 Ready = Callable[[], None]
 
 
-def settings_of(model: type[S], **given: object) -> S:
+def settings_of(model: type[S], **given: Any) -> S:
     """The settings of a process: what was given on the command line, else the environment.
 
     Raises:
@@ -60,12 +60,12 @@ def ready_with(path: Path | None) -> Ready:
     return ready
 
 
-def run_until_signal(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+def run_until_signal(main: Callable[[asyncio.Event], Awaitable[object]]) -> None:
     """Runs `main` with an event that SIGTERM and SIGINT set; a second signal cancels it."""
     asyncio.run(_with_signals(main))
 
 
-async def _with_signals(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+async def _with_signals(main: Callable[[asyncio.Event], Awaitable[object]]) -> None:
     stop = asyncio.Event()
     task = asyncio.ensure_future(main(stop))
 

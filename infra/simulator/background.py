@@ -19,7 +19,7 @@ CEILING_M = 3.1
 _REACH_M = 8.0
 
 #: Pixels a metre of the flat textures that are laid into the picture.
-_TEXTURE_PX_PER_M = 150
+_TEXTURE_PX_PER_M = 110
 
 _BOARDS_M = (0.12, 0.5, 0.88, 1.26, 1.64)
 

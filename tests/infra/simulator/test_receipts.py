@@ -24,14 +24,14 @@ def maker(seed: int = 1, every_s: float = 3.0) -> BasketMaker:
 
 def test_sizes_are_those_of_the_panel() -> None:
     rng = np.random.default_rng(11)
-    drawn = [size(rng) for _ in range(40_000)]
+    drawn = [size(rng) for _ in range(20_000)]
     units = np.array([n for n, _ in drawn], dtype=float)
     value = np.log(np.array([float(v) for _, v in drawn]))
     assert units.min() == 1
-    assert units.mean() == pytest.approx(13.6, abs=0.4)
-    assert np.median(units) == 7
+    assert units.mean() == pytest.approx(13.6, abs=0.5)
+    assert 7 <= np.median(units) <= 8
     # Negative binomial: variance = mean + mean^2 / r.
-    assert units.var() == pytest.approx(13.5 + 13.5**2 / 0.64, rel=0.06)
+    assert units.var() == pytest.approx(13.5 + 13.5**2 / 0.64, rel=0.08)
     assert value.mean() == pytest.approx(2.70, abs=0.04)
     assert value.std() == pytest.approx(1.27, abs=0.04)
     assert np.corrcoef(np.log(units), value)[0, 1] > 0.6
@@ -69,7 +69,7 @@ def test_another_run_has_other_ids() -> None:
 
 
 def test_baskets_close_in_order_at_the_rate_asked_for() -> None:
-    closed = np.array([b.closed_at_ms for b in islice(maker(5, 2.0).baskets(), 3_000)])
+    closed = np.array([b.closed_at_ms for b in islice(maker(5, 2.0).baskets(), 1_500)])
     gaps = np.diff(closed)
     assert gaps.min() > 0
-    assert gaps.mean() == pytest.approx(2_000, rel=0.06)
+    assert gaps.mean() == pytest.approx(2_000, rel=0.08)

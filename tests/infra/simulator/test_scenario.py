@@ -39,7 +39,7 @@ def visits(scenario: Scenario, count: int = 5) -> list[Visit]:
     return [visit for n in range(count) if (visit := scenario.visit(n)) is not None]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=seeds, offsets=st.lists(st.integers(0, 200_000), min_size=1, max_size=8))
 def test_any_time_in_any_order_gives_the_same_people(seed: int, offsets: list[int]) -> None:
     one, other = Scenario(layout(), seed, START_MS), Scenario(layout(), seed, START_MS)
@@ -53,7 +53,7 @@ def test_other_seeds_are_other_scripts() -> None:
     assert first != Scenario(layout(), 2, START_MS).visit(0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=seeds)
 def test_one_or_two_shoppers_and_no_visit_is_cut_short(seed: int) -> None:
     scenario = Scenario(layout(), seed, START_MS)
@@ -63,7 +63,7 @@ def test_one_or_two_shoppers_and_no_visit_is_cut_short(seed: int) -> None:
         assert len(scenario.people(START_MS + at)) <= 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=seeds)
 def test_somebody_is_in_the_picture_within_three_seconds(seed: int) -> None:
     scenario = Scenario(layout(), seed, START_MS)
@@ -79,7 +79,7 @@ def test_a_glance_begins_every_three_to_six_seconds() -> None:
     assert 3_000 <= mean_ms <= 6_000
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=seeds)
 def test_gazes_lie_in_the_visit_do_not_overlap_and_hit_their_target(seed: int) -> None:
     scenario = Scenario(layout(), seed, START_MS)
