@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -56,6 +57,7 @@ class Plan:
 
     `seconds` None means until stopped, or until the file's end. `headless` reads the players'
     pages by a program. `adaptive_share` of the slots of `slot_ms` react, the others are control.
+    `restless`: one simulated shopper, who never leaves and never stops looking about.
     """
 
     layout_path: Path
@@ -70,6 +72,23 @@ class Plan:
     adaptive_share: float
     slot_ms: int
     web_port: int | None = None
+    restless: bool = False
+
+
+class Companion(Protocol):
+    """Goes along with a run, to measure it."""
+
+    def rendered(self, screen_id: str, message: dict[str, Any]) -> None:
+        """The screen's headless page has rendered what it was told to show."""
+        ...
+
+    async def during(self, chain: "Chain") -> None:
+        """Called once the chain is up; when it returns, the run ends."""
+        ...
+
+    async def counted(self, chain: "Chain") -> None:
+        """Called at the end: our processes have stopped, broker and database still run."""
+        ...
 
 
 Say = Callable[[str], None]
@@ -84,6 +103,7 @@ class Chain:
     settings: StackSettings
     say: Say
     listen: Callable[[PartEvent], None]
+    companion: Companion | None = None
     errors: list[str] = field(default_factory=list)
     up: bool = False
     source_start_ms: int = 0
@@ -98,6 +118,18 @@ class Chain:
     def simulated(self) -> bool:
         """Whether the store is the simulated one."""
         return self.plan.camera_file is None
+
+    @property
+    def stack(self) -> EmbeddedStack:
+        """The servers and the supervisor of all processes, while the chain is up."""
+        if self._stack is None:
+            raise AssertionError("the chain has not been started")
+        return self._stack
+
+    @property
+    def dsn(self) -> SecretStr:
+        """The run's own database."""
+        return self._dsn
 
     async def run(self, stop: asyncio.Event) -> Report:
         """Starts everything, runs until the plan's end or `stop`, stops everything, counts.
@@ -140,6 +172,8 @@ class Chain:
                 await asyncio.gather(*pages)
             self.say("counting")
             tally = await read_log(stack.broker.bootstrap)
+            if self.companion is not None:
+                await self.companion.counted(self)
             return await self._report(stack, tally, model, began_ms, seconds)
 
     async def _prepare(self) -> PreparedModel:
@@ -187,6 +221,7 @@ class Chain:
             "SMARTSTORE_EXPERIMENT_ADAPTIVE_SHARE": str(self.plan.adaptive_share),
             # A consumer that stopped in silence ends its process, and is started again.
             "SMARTSTORE_LIVENESS_INTERVAL_S": "2",
+            "SMARTSTORE_RESTLESS": str(self.plan.restless),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
@@ -274,6 +309,8 @@ class Chain:
 
     async def _wait_for_the_end(self, stack: EmbeddedStack, stop: asyncio.Event) -> None:
         ends: list[Awaitable[object]] = [stop.wait(), stack.supervisor.wait("gateway")]
+        if self.companion is not None:
+            ends.append(self.companion.during(self))
         tasks = [asyncio.ensure_future(end) for end in ends]
         try:
             await asyncio.wait(
@@ -282,7 +319,10 @@ class Chain:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            done = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in done:
+            if isinstance(outcome, Exception):
+                raise outcome
 
     async def _stop_parts(self, stack: EmbeddedStack) -> None:
         """Gateway first, so that its last events reach everybody; the sink last, to write all."""

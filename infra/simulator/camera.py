@@ -13,7 +13,7 @@ import numpy.typing as npt
 from infra.simulator.background import background
 from infra.simulator.clothes import SHEET_TOP_M, SHEET_WIDTH_M, STANDARD_EYES_M
 from infra.simulator.figure import Figures
-from infra.simulator.head import EYES_FORWARD_PX, turn
+from infra.simulator.head import EYES_FORWARD_PX, MAX_PITCH_DEG, MAX_YAW_DEG, turn
 from infra.simulator.people import Person, facing
 from infra.simulator.pixels import Image, image
 from infra.simulator.portrait import TEXEL_PER_M, TILE_PX
@@ -66,23 +66,40 @@ def place_head(camera: PinholeCamera, person: Person) -> HeadPlace | None:
     viewer = np.column_stack([right, -up, -away])
     shop = np.column_stack([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, -1.0, 0.0]])
     rotation = viewer.T @ shop @ turn(person.head_yaw_deg, person.head_pitch_deg)
-    yaw = TURN_GAIN * math.asin(max(-1.0, min(1.0, -rotation[2, 0])))
-    pitch = TURN_GAIN * math.atan2(rotation[2, 1], rotation[2, 2])
-    roll = math.atan2(rotation[1, 0], rotation[0, 0])
+    ahead = rotation[:, 2]
+    yaw = math.degrees(math.atan2(ahead[0], ahead[2]))
+    pitch = math.degrees(math.asin(max(-1.0, min(1.0, -ahead[1]))))
     # The eyes are nearer than the axis: size is right at their depth, where it is measured.
-    nearer = distance / (distance - EYES_FORWARD_M * max(0.0, float(rotation[2, 2])))
+    nearer = distance / (distance - EYES_FORWARD_M * max(0.0, float(ahead[2])))
+    axes = nearer * _across(camera, middle, right, up) @ _tilt(rotation, turn(yaw, pitch))
+    # Turned further than the portrait goes, a head is drawn as far as it goes.
+    seen_yaw, seen_pitch = _within(yaw, MAX_YAW_DEG), _within(pitch, MAX_PITCH_DEG)
+    drawn_yaw, drawn_pitch = TURN_GAIN * seen_yaw, TURN_GAIN * seen_pitch
+    moved = turn(seen_yaw, seen_pitch)[:2, 2] - turn(drawn_yaw, drawn_pitch)[:2, 2]
+    centre = _pixel(camera, middle) + EYES_FORWARD_M * axes @ moved
+    return HeadPlace(drawn_yaw, drawn_pitch, centre, axes)
+
+
+def _within(angle_deg: float, most_drawn_deg: float) -> float:
+    most = most_drawn_deg / TURN_GAIN
+    return max(-most, min(most, angle_deg))
+
+
+def _across(camera: PinholeCamera, middle: _Matrix, right: _Matrix, up: _Matrix) -> _Matrix:
+    """Picture px a metre to the right and down, across the line of sight at a place, (2, 2)."""
     step = 0.01
-    axes = np.column_stack(
-        [
-            (_pixel(camera, middle + step * right) - _pixel(camera, middle - step * right)),
-            (_pixel(camera, middle - step * up) - _pixel(camera, middle + step * up)),
-        ]
-    ) / (2 * step)
-    tilt = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
-    axes = nearer * axes @ tilt
-    drawn = turn(math.degrees(yaw), math.degrees(pitch))[:2, 2]
-    centre = np.asarray(eyes_px(camera, person)) - EYES_FORWARD_M * axes @ drawn
-    return HeadPlace(math.degrees(yaw), math.degrees(pitch), centre, axes)
+    columns = [
+        _pixel(camera, middle + step * right) - _pixel(camera, middle - step * right),
+        _pixel(camera, middle - step * up) - _pixel(camera, middle + step * up),
+    ]
+    return np.asarray(np.column_stack(columns) / (2 * step))
+
+
+def _tilt(rotation: _Matrix, upright: _Matrix) -> _Matrix:
+    """What turns the crown of an upright head, in the picture, to where it is, (2, 2)."""
+    is_up, drawn_up = -rotation[:2, 1], -upright[:2, 1]
+    angle = math.atan2(is_up[1], is_up[0]) - math.atan2(drawn_up[1], drawn_up[0])
+    return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
 
 def eyes_px(camera: PinholeCamera, person: Person) -> tuple[float, float]:

@@ -34,12 +34,20 @@ _AHEAD_PITCH_DEG = -8.0
 #: Who has stood at a zone for this long goes on after the look that is being taken.
 _STAND_MS = 4_500
 
+#: The restless shopper looks at another zone every 3.4 s: as often as a screen may follow, whose
+#: minimum display is 3 s.
+_RESTLESS_GLANCE_MS = (1_500, 1_700)
+_RESTLESS_ASIDE_MS = (1_050, 1_150)
+#: Longer than anybody measures; the plan is made at once.
+_RESTLESS_STAY_MS = 4 * 3_600_000
+
 #: Stays are found by looking where a shopper stands this often.
 _STAY_STEP_MS = 20
 
 
 class Scenario:
     """The script of one area. `duration_ms` None goes on for ever; after it nobody comes in.
+    With `restless` there is one shopper alone, who stands in the middle and looks about.
 
     Raises StageError when the layout gives shoppers nothing to do.
     """
@@ -51,9 +59,12 @@ class Scenario:
         start_ms: int,
         duration_ms: int | None = None,
         area_id: str | None = None,
+        *,
+        restless: bool = False,
     ) -> None:
         self.stage = stage_of(layout, area_id)
         self.seed = seed
+        self._restless = restless
         self.start_ms = start_ms
         self._duration_ms = duration_ms
         self._planned = lru_cache(maxsize=16)(self._plan)
@@ -64,13 +75,15 @@ class Scenario:
 
     def present(self, at_ms: int) -> list[Visit]:
         """The visits that are going on at a time."""
-        newest = (at_ms - self.start_ms) // VISIT_EVERY_MS
+        newest = 0 if self._restless else (at_ms - self.start_ms) // VISIT_EVERY_MS
         near = (self.visit(n) for n in range(newest - 1, newest + 1))
         return [v for v in near if v is not None and v.enter_ms <= at_ms < v.leave_ms]
 
     def visit(self, number: int) -> Visit | None:
         """The visit of that number, 0 being the first; None before it and after the last."""
         offset_ms = number * VISIT_EVERY_MS
+        if self._restless and number > 0:
+            return None
         if number < 0 or (self._duration_ms is not None and offset_ms >= self._duration_ms):
             return None
         return self._planned(number)
@@ -101,9 +114,12 @@ class Scenario:
         second = int(rng.choice(others)) if others else first
         height_m = float(np.clip(rng.normal(1.7, 0.06), 1.58, 1.84))
         plan = _Plan(self.stage, rng, enter_ms, height_m, side=int(rng.choice((-1, 1))))
-        plan.stop(self.stage.zones[first])
-        if second != first:
-            plan.stop(self.stage.zones[second])
+        if self._restless:
+            plan.look_about(_RESTLESS_STAY_MS)
+        else:
+            plan.stop(self.stage.zones[first])
+            if second != first:
+                plan.stop(self.stage.zones[second])
         plan.leave(side=int(rng.choice((-1, 1))))
         return Visit(
             person_id=f"shopper-{number}",
@@ -147,6 +163,19 @@ class _Plan:
                 self._glance(zone)
         self.walks.append(Walk(arrived_ms, self.now_ms, self._place, self._place))
 
+    def look_about(self, for_ms: int) -> None:
+        """Stand before the middle zone and look at one zone after the other, never twice at one."""
+        zones = self._stage.zones
+        middle = zones[len(zones) // 2]
+        y = sum(STAND_M) / 2
+        self._walk((self._stage.stand_x(middle, y), y))
+        arrived_ms, last = self.now_ms, middle
+        while self.now_ms - arrived_ms < for_ms:
+            last = self._pick(tuple(zone for zone in zones if zone is not last) or zones)
+            self._glance(last, _RESTLESS_GLANCE_MS)
+            self._aside(_RESTLESS_ASIDE_MS)
+        self.walks.append(Walk(arrived_ms, self.now_ms, self._place, self._place))
+
     def leave(self, side: int) -> None:
         """Walk out of sight."""
         self._walk((self._stage.door_x(side), PASS_M))
@@ -169,7 +198,7 @@ class _Plan:
     def _turn_ms(self) -> int:
         return int(self._rng.integers(*_TURN_MS))
 
-    def _glance(self, target: Target) -> None:
+    def _glance(self, target: Target, for_ms: tuple[int, int] = _GLANCE_MS) -> None:
         if self.looks[-1].target_id == target.target_id:
             self._aside()  # two glances at one target are two only if something lies between
         x0, z0, x1, z1 = target.face
@@ -180,13 +209,13 @@ class _Plan:
             (z0 + z1) / 2 + float(spread[1]) * (z1 - z0),
         )
         yaw, pitch = angles_towards(*self._place, self._eyes_m, aim)
-        self._look(target.target_id, yaw, pitch, int(self._rng.integers(*_GLANCE_MS)))
+        self._look(target.target_id, yaw, pitch, int(self._rng.integers(*for_ms)))
 
-    def _aside(self) -> None:
+    def _aside(self, for_ms: tuple[int, int] = _ASIDE_MS) -> None:
         """Look along the aisle, away from the camera."""
         outwards = self._place[0] - self._stage.pose.position_m[0]
         sign = 1.0 if outwards > 0 else -1.0
-        self._look(None, sign * _ASIDE_DEG, _AHEAD_PITCH_DEG, int(self._rng.integers(*_ASIDE_MS)))
+        self._look(None, sign * _ASIDE_DEG, _AHEAD_PITCH_DEG, int(self._rng.integers(*for_ms)))
 
     def _look(self, target_id: str | None, yaw: float, pitch: float, for_ms: int) -> None:
         """Turn there and stay so for a while."""

@@ -35,3 +35,8 @@ class SimulatorSettings(BaseSettings):
     basket_every_s: Annotated[float, Field(ge=0.05, le=86_400.0)] = Field(
         3.0, description="mean time between two baskets, seconds"
     )
+    restless: bool = Field(
+        False,
+        description="instead of shoppers who come and go: one who never leaves, and looks from one "
+        "zone to another every few seconds. For measuring",
+    )

@@ -84,7 +84,13 @@ class SimulatedSource:
 
     def _make_scenario(self, start_ms: int) -> Scenario:
         settings = self._settings
-        return Scenario(self._layout, settings.seed, start_ms, area_id=self._camera.area_id)
+        return Scenario(
+            self._layout,
+            settings.seed,
+            start_ms,
+            area_id=self._camera.area_id,
+            restless=settings.restless,
+        )
 
     def _set_up(self) -> None:
         """In the thread: draw what can be drawn beforehand, then begin."""

@@ -21,6 +21,7 @@ class Show(Struct, frozen=True, kw_only=True, tag="show"):
     """Service to page: show this, at once."""
 
     play_id: str
+    decision_id: str
     creative_id: str
     version: int
     url: str
@@ -81,6 +82,7 @@ def show(ask: Ask) -> Show:
     creative = ask.programme.creative
     return Show(
         play_id=ask.play_id,
+        decision_id=ask.programme.decision_id,
         creative_id=creative.creative_id,
         version=creative.version,
         url=media_url(creative.media, creative.sha256),

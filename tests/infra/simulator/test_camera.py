@@ -44,7 +44,7 @@ def test_eyes_are_where_the_pinhole_has_them_by_hand() -> None:
     assert (x, y) == pytest.approx((480.0, 263.0), abs=0.5)
 
 
-@pytest.mark.parametrize("x", [0.7, 1.5, 2.3])
+@pytest.mark.parametrize("x", [0.9, 1.5, 2.1])
 @pytest.mark.parametrize("y", [1.0, 1.5, 2.5])
 @pytest.mark.parametrize(("yaw", "pitch"), [(0.0, 0.0), (30.0, -15.0), (-25.0, 10.0)])
 def test_the_drawn_eyes_are_within_two_pixels(x: float, y: float, yaw: float, pitch: float) -> None:
@@ -100,6 +100,17 @@ def test_yaw_against_the_line_of_sight_grows_with_yaw_and_with_the_place() -> No
     aside = place_head(lens, shopper(x_m=2.5, y_m=1.0))
     assert aside is not None
     assert aside.yaw_deg / TURN_GAIN == pytest.approx(45.0, abs=1.5)
+
+
+@pytest.mark.parametrize("yaw", [-150.0, -100.0, -75.0, 75.0, 100.0, 150.0])
+@pytest.mark.parametrize("x", [0.2, 1.5, 2.8])
+def test_a_head_stands_upright_however_far_it_turns(yaw: float, x: float) -> None:
+    place = place_head(pinhole(POSE, *SIZE), shopper(x_m=x, head_yaw_deg=yaw, head_pitch_deg=-8.0))
+    assert place is not None
+    right, down = place.axes[:, 0], place.axes[:, 1]
+    assert right[0] > 3 * abs(right[1])
+    assert down[1] > 3 * abs(down[0])
+    assert abs(place.yaw_deg) <= MAX_YAW_DEG + 1e-9
 
 
 def nose_px(yaw_deg: float) -> float:
