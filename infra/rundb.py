@@ -1,11 +1,10 @@
 """A database for one run alone, in the embedded server; those of earlier runs are dropped."""
 
 import re
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from infra.report import Rows
@@ -43,7 +42,4 @@ def count_rows(dsn: SecretStr) -> Rows:
 
 
 def _with_database(dsn: SecretStr, name: str) -> SecretStr:
-    text = dsn.get_secret_value()
-    if "://" in text:
-        return SecretStr(urlunsplit(urlsplit(text)._replace(path=f"/{name}")))
-    return SecretStr(make_conninfo(**{**conninfo_to_dict(text), "dbname": name}))
+    return SecretStr(make_conninfo(dsn.get_secret_value(), dbname=name))
