@@ -28,22 +28,24 @@ class RuleSettings:
     """How the rule weighs attention.
 
     `threshold_ms`: less attention than this moves no screen (the default is a zone's fixation
-    time). `min_display_ms`: a creative stays this long whatever happens. `lead_share`: a rival zone
-    must hold this share more attention than the one on show. `slot_ms`: a creative's turn in the
-    rotation.
+    time). `min_display_ms`: a creative that somebody looked for stays this long whatever happens.
+    `min_rotation_ms`: one that only filled its turn gives way to attention after this long, since
+    who looks now will not look for long; shorter would flash. `lead_share`: a rival zone must hold
+    this share more attention than the one on show. `slot_ms`: a creative's turn in the rotation.
     """
 
     threshold_ms: int = 300
     min_display_ms: int = 3_000
+    min_rotation_ms: int = 1_000
     lead_share: float = 0.25
     slot_ms: int = 10_000
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_display_ms <= self.slot_ms:
+        if not 0 < self.min_rotation_ms <= self.min_display_ms <= self.slot_ms:
             raise PolicyError(
-                f"min_display_ms is {self.min_display_ms} and slot_ms {self.slot_ms}, but a turn "
-                "in the rotation cannot be shorter than the minimum display; "
-                "give 0 < min_display_ms <= slot_ms"
+                f"min_rotation_ms is {self.min_rotation_ms}, min_display_ms {self.min_display_ms} "
+                f"and slot_ms {self.slot_ms}, but a turn in the rotation cannot be shorter than "
+                "the minimum display; give 0 < min_rotation_ms <= min_display_ms <= slot_ms"
             )
         if self.threshold_ms <= 0 or self.lead_share < 0.0:
             raise PolicyError(
@@ -118,9 +120,11 @@ class RulePolicy:
         shown_ms = moment.now_ms - moment.shown_since_ms
         if shown_ms < 0:  # the clock was set back: its old stamps say nothing any more
             return True
-        return (
-            wish.creative.creative_id == moment.showing or shown_ms >= self._settings.min_display_ms
-        )
+        if wish.creative.creative_id == moment.showing:
+            return True
+        looked_for = moment.shown_reason in (None, "attention") or wish.reason != "attention"
+        least_ms = self._settings.min_display_ms if looked_for else self._settings.min_rotation_ms
+        return shown_ms >= least_ms
 
     def _by_attention(self, moment: Moment, allowed: tuple[Creative, ...]) -> _Wish | None:
         leader = self._leader(moment, allowed)

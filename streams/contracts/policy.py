@@ -16,7 +16,8 @@ class Moment(Struct, frozen=True, kw_only=True):
     """What is known of a screen's area at `now_ms`.
 
     `attention` holds one entry a zone of the area, of the last seconds (the processor's window).
-    `showing` is the creative on the screen since `shown_since_ms`, None before the first decision.
+    `showing` is the creative on the screen since `shown_since_ms`, for `shown_reason`; None before
+    the first decision. A choice that was only renewed keeps its beginning.
     """
 
     store_id: Id
@@ -27,6 +28,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     attention: tuple[ZoneAttention, ...]
     showing: Id | None = None
     shown_since_ms: TimeMs | None = None
+    shown_reason: ReasonCode | None = None
 
 
 class Choice(Struct, frozen=True, kw_only=True):

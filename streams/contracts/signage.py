@@ -47,6 +47,7 @@ class Content(Struct, frozen=True, kw_only=True):
     """What a screen shall show from `not_before_ms` until `expires_at_ms`; the newest wins.
 
     `arm`, `reason` and `sentence` are those of the decision, so that the screen can explain itself.
+    `shown_since_ms` is when the creative came onto the screen, if this content only renews it.
     `trace` is absent where no shopper caused it (rotation).
     """
 
@@ -61,6 +62,7 @@ class Content(Struct, frozen=True, kw_only=True):
     arm: Arm
     reason: ReasonCode
     sentence: Sentence
+    shown_since_ms: TimeMs | None = None
     trace: Trace | None = None
 
 
@@ -82,7 +84,10 @@ class ZoneAttention(Struct, frozen=True, kw_only=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """The whole decision: enough to replay it and to learn from it."""
+    """The whole decision: enough to replay it and to learn from it.
+
+    `showing`, `shown_since_ms` and `shown_reason` tell what the screen showed before it.
+    """
 
     decision_id: Id
     store_id: Id
@@ -95,6 +100,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     policy_version: Id
     context: tuple[ZoneAttention, ...]
     showing: Id | None
+    shown_since_ms: TimeMs | None = None
+    shown_reason: ReasonCode | None = None
     candidates: tuple[Candidate, ...]
     creative_id: Id
     creative_version: Annotated[int, Meta(ge=1)]

@@ -65,7 +65,8 @@ def decide(
         arm=experiment.arm(place.store_id, now_ms),
         attention=attention,
         showing=showing.creative_id if showing else None,
-        shown_since_ms=showing.not_before_ms if showing else None,
+        shown_since_ms=_shown_since_ms(showing) if showing else None,
+        shown_reason=showing.reason if showing else None,
     )
     choice = policy.choose(moment)
     if choice is None or _goes_on(showing, choice, moment):
@@ -74,9 +75,17 @@ def decide(
     return _told(moment, choice, showing, trace, policy.version, experiment)
 
 
+def _shown_since_ms(content: Content) -> int:
+    return content.not_before_ms if content.shown_since_ms is None else content.shown_since_ms
+
+
 def _goes_on(showing: Content | None, choice: Choice, moment: Moment) -> bool:
-    """Whether the screen already shows the choice, in this arm, and long enough to come."""
-    if showing is None:
+    """Whether the screen already shows the choice, in this arm, and long enough to come.
+
+    A creative that somebody now looks for is told anew, even if its turn had brought it: from now
+    on it keeps its minimum display, and says why.
+    """
+    if showing is None or (choice.reason == "attention" and showing.reason != "attention"):
         return False
     if (showing.creative_id, showing.creative_version, showing.arm) != (
         choice.creative.creative_id,
@@ -96,6 +105,7 @@ def _told(
     experiment: Experiment,
 ) -> tuple[Content, Decision]:
     creative = choice.creative
+    renews = moment.showing == creative.creative_id
     # The decision before is part of the id: one gaze may cause the same choice twice.
     decision_id = event_id(
         moment.screen_id,
@@ -116,6 +126,7 @@ def _told(
         arm=moment.arm,
         reason=choice.reason,
         sentence=choice.sentence,
+        shown_since_ms=_shown_since_ms(showing) if showing and renews else None,
         trace=trace,
     )
     decision = Decision(
@@ -130,6 +141,8 @@ def _told(
         policy_version=policy_version,
         context=moment.attention,
         showing=moment.showing,
+        shown_since_ms=moment.shown_since_ms,
+        shown_reason=moment.shown_reason,
         candidates=choice.candidates,
         creative_id=creative.creative_id,
         creative_version=creative.version,

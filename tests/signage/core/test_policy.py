@@ -11,7 +11,7 @@ from signage.core.policy import RulePolicy, RuleSettings
 from signage.errors import PolicyError
 from streams.contracts.layout import Zone
 from streams.contracts.policy import Moment
-from streams.contracts.signage import Arm, Creative, ZoneAttention
+from streams.contracts.signage import Arm, Creative, ReasonCode, ZoneAttention
 
 ZONES = tuple(
     Zone(zone_id=name, area_id="main", name=name.capitalize(), category=name)
@@ -223,16 +223,22 @@ attentions = st.lists(
 def test_nothing_shortens_the_minimum_display(
     steps: list[tuple[int, tuple[ZoneAttention, ...], Arm]],
 ) -> None:
-    now_ms, showing, since_ms = 1_700_000_000_000, None, None
+    now_ms, showing, since_ms, reason = 1_700_000_000_000, None, None, None
     for later_ms, attention, arm in steps:
         now_ms += later_ms
         choice = POLICY.choose(
-            replace_moment(moment(*attention, now_ms=now_ms, arm=arm), showing, since_ms)
+            replace_moment(moment(*attention, now_ms=now_ms, arm=arm), showing, since_ms, reason)
         )
-        if choice is None or choice.creative.creative_id == showing:
+        if choice is None:
             continue
-        assert since_ms is None or now_ms - since_ms >= SETTINGS.min_display_ms
-        showing, since_ms = choice.creative.creative_id, now_ms
+        if choice.creative.creative_id == showing:
+            # Told anew for another reason, as the processor does: since when it is shown stays.
+            reason = choice.reason
+            continue
+        quick = choice.reason == "attention" and reason != "attention"
+        least_ms = SETTINGS.min_rotation_ms if quick else SETTINGS.min_display_ms
+        assert since_ms is None or now_ms - since_ms >= least_ms
+        showing, since_ms, reason = choice.creative.creative_id, now_ms, choice.reason
 
 
 @given(attentions, st.integers(0, 4_000_000_000_000), st.sampled_from(["adaptive", "control"]))
@@ -260,5 +266,29 @@ def test_control_never_reads_attention(
     assert choices[0] is None or choices[0].reason == "control"
 
 
-def replace_moment(before: Moment, showing: str | None, since_ms: int | None) -> Moment:
-    return msgspec.structs.replace(before, showing=showing, shown_since_ms=since_ms)
+def replace_moment(
+    before: Moment, showing: str | None, since_ms: int | None, reason: ReasonCode | None = None
+) -> Moment:
+    return msgspec.structs.replace(
+        before, showing=showing, shown_since_ms=since_ms, shown_reason=reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown_ms", "changes"),
+    [
+        ("rotation", 900, False),
+        ("rotation", 1_000, True),
+        ("control", 1_000, True),
+        ("attention", 1_000, False),
+        ("attention", 2_999, False),
+        ("attention", 3_000, True),
+    ],
+)
+def test_what_only_filled_its_turn_gives_way_to_a_glance_early(
+    reason: ReasonCode, shown_ms: int, changes: bool
+) -> None:
+    now_ms = 1_700_000_000_000
+    before = moment(held("coffee", 500, 1), now_ms=now_ms, arm="adaptive")
+    choice = POLICY.choose(replace_moment(before, "welcome", now_ms - shown_ms, reason))
+    assert (choice is not None) == changes

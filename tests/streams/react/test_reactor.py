@@ -178,6 +178,28 @@ async def test_the_choice_that_is_shown_is_not_told_again_but_renewed_in_time(
     assert world.contents[0].decision_id != world.contents[1].decision_id
 
 
+async def test_a_renewal_does_not_begin_the_display_anew(world: World) -> None:
+    world.reactor.hold(["a"], {})
+    for seconds in (0, 11, 22):
+        world.now_ms = NOW + seconds * 1_000
+        await world.reactor.tick()
+    assert [content.not_before_ms - NOW for content in world.contents] == [0, 11_000, 22_000]
+    assert [content.shown_since_ms for content in world.contents] == [None, NOW, NOW]
+    assert world.decisions[-1].shown_since_ms == NOW
+
+
+async def test_who_looks_for_what_is_on_show_is_told_why(world: World) -> None:
+    world.reactor.hold(["a"], {})
+    await world.reactor.tick()
+    world.now_ms += 1_000
+    await world.reactor.on_record(world.gaze(1, "tea"))
+    await world.reactor.tick()
+    assert [c.reason for c in world.contents] == ["rotation", "attention"]
+    assert [c.creative_id for c in world.contents] == ["tea", "tea"]
+    assert world.contents[-1].shown_since_ms == NOW
+    assert world.decisions[-1].shown_reason == "rotation"
+
+
 async def test_a_restart_goes_on_with_what_the_screens_show(world: World) -> None:
     await world.reactor.on_record(world.gaze(1, "coffee"))
     shown = world.contents[-1]
