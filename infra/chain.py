@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
 from infra.control import KillSwitch
@@ -23,6 +22,7 @@ from infra.lag import wait_until_caught_up
 from infra.report import CameraReport, Detector, GatewayStats, Report
 from infra.rundb import count_rows, create_run_database
 from infra.simulator.receipts import SIGNAGE_EFFECT
+from infra.snapshots import publish_snapshots
 from infra.stack.environment import ensure_environment
 from infra.stack.part import Part, PartEvent
 from infra.stack.ports import LOOPBACK, free_port
@@ -34,10 +34,8 @@ from infra.tally import Tally, read_log
 from infra.topics import create_topics
 from infra.triton.models import DEFAULT_INPUT_SIZE_PX, PreparedModel, prepare
 from infra.triton.probe import probe
-from signage.catalogue import load_catalogue
 from signage.player.headless import HeadlessPage
 from streams.contracts import topics
-from streams.contracts.codec import record
 from streams.contracts.layout import StoreLayout
 
 #: What the processors read; at the end they are given until they have read all of it.
@@ -57,7 +55,7 @@ class Plan:
 
     `seconds` None means until stopped, or until the file's end. `headless` reads the players'
     pages by a program. `adaptive_share` of the slots of `slot_ms` react, the others are control.
-    `restless`: one simulated shopper, who never leaves and never stops looking about.
+    `restless`: one simulated shopper at a time, who stays and never stops looking about.
     """
 
     layout_path: Path
@@ -201,7 +199,7 @@ class Chain:
         _, self._dsn = await asyncio.gather(
             create_topics(bootstrap, _PARTITIONS), asyncio.to_thread(self._make_database, stack)
         )
-        await _publish(bootstrap, self.plan.layout)
+        await publish_snapshots(bootstrap, self.plan.layout)
 
     def _make_database(self, stack: EmbeddedStack) -> SecretStr:
         dsn = create_run_database(SecretStr(stack.postgres.dsn), self.state.run_id)
@@ -266,6 +264,7 @@ class Chain:
         }
         if self.simulated:
             env["SMARTSTORE_WEB_SIMULATED"] = "true"
+            env["SMARTSTORE_WEB_TRUE_EFFECT"] = str(SIGNAGE_EFFECT)
             env["SMARTSTORE_KILL_BROKER_URL"] = kill_broker_url
         for url in self.player_urls.values():
             # A mirror leaves the screen to the page that is read by a program.
@@ -277,8 +276,10 @@ class Chain:
     def _open_pages(self, stop: asyncio.Event) -> list["asyncio.Task[None]"]:
         if not self.plan.headless:
             return []
-        for url in self.player_urls.values():
-            self._pages.append(HeadlessPage(LOOPBACK, int(url.rsplit(":", 1)[1].strip("/"))))
+        for screen_id, url in self.player_urls.items():
+            told = partial(self.companion.rendered, screen_id) if self.companion else None
+            port = int(url.rsplit(":", 1)[1].strip("/"))
+            self._pages.append(HeadlessPage(LOOPBACK, port, told))
         return [asyncio.create_task(page.run(stop)) for page in self._pages]
 
     async def _start_gateway(self, stack: EmbeddedStack) -> None:
@@ -396,19 +397,6 @@ class Chain:
         except (OSError, msgspec.DecodeError) as error:
             self.errors.append(f"the gateway left no figures ({error})")
             return None
-
-
-async def _publish(bootstrap: str, layout: StoreLayout) -> None:
-    """Puts the layout and the creatives into their compacted topics."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
-    await producer.start()
-    try:
-        for creative in load_catalogue().creatives:
-            await producer.send(**record(topics.CREATIVE, creative, "smartstore/catalogue"))
-        await producer.send_and_wait(**record(topics.LAYOUT, layout, "smartstore/layout"))
-        await producer.flush()
-    finally:
-        await producer.stop()
 
 
 def _now_ms() -> int:

@@ -1,6 +1,9 @@
 """Reads a layout file (YAML) into the contract's struct, or says in one sentence what is wrong."""
 
+import re
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import yaml
@@ -11,6 +14,9 @@ from streams.contracts.layout import StoreLayout
 #: A chain's largest store has some thousand zones: a larger file is not a layout.
 MAX_LAYOUT_BYTES = 4 * 1024 * 1024
 
+#: How msgspec says where: a path at the end of its text.
+_PLACE = re.compile(r"^(?P<what>.*) - at `\$\.?(?P<where>.*)`$", re.DOTALL)
+
 
 def load_layout(path: Path) -> StoreLayout:
     """The layout in `path`.
@@ -18,36 +24,87 @@ def load_layout(path: Path) -> StoreLayout:
     Raises:
         UserError: no such file, not readable, no YAML, or not a valid layout.
     """
+    text = _read(path)
     try:
-        size = path.stat().st_size
-        if size > MAX_LAYOUT_BYTES:
-            raise UserError(
-                f"The layout {path} has {size} bytes, more than the {MAX_LAYOUT_BYTES} allowed; "
-                "name a layout file such as examples/store.yaml."
-            )
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(
-            f"There is no layout {path}; give one with --layout, such as examples/store.yaml."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"The layout {path} cannot be read ({_reason(error)}); "
-            "check its permissions and that it is a UTF-8 text file."
-        ) from error
-    try:
-        data = yaml.safe_load(text)
+        # Built on the safe loader, which makes nothing but plain values.
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
-        line = f" in line {where.line + 1}" if where is not None else ""
-        raise UserError(f"The layout {path} is no valid YAML{line}; mend it there.") from error
+        line = f", line {where.line + 1}" if where is not None else ""
+        why = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+        raise UserError(
+            f"the layout {path} is no valid YAML ({why}{line}); mend it there"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        # A date or a number that is none, or brackets without end.
+        raise UserError(
+            f"the layout {path} is no valid YAML ({str(error)[:120]}); mend that value"
+        ) from error
+    if not isinstance(data, dict):
+        raise UserError(
+            f"the layout {path} holds no layout but {_kind(data)}; give its keys, as "
+            "examples/store.yaml does"
+        )
     try:
         return msgspec.convert(data, StoreLayout, strict=True)
     except msgspec.ValidationError as error:
-        raise UserError(f"The layout {path} is not valid: {error}; correct it there.") from error
+        raise UserError(
+            f"the layout {path} is not valid: {_said(error)}; correct it there"
+        ) from error
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return "it is not UTF-8 text"
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_LAYOUT_BYTES + 1)
+        if len(content) > MAX_LAYOUT_BYTES:
+            raise UserError(
+                f"the layout {path} is larger than {MAX_LAYOUT_BYTES} bytes; "
+                "name a layout file such as examples/store.yaml"
+            )
+        return content.decode()
+    except FileNotFoundError:
+        raise UserError(
+            f"there is no layout {path}; give one with --layout, such as examples/store.yaml"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"the layout {path} is no text (it is not UTF-8); name a YAML file"
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"the layout {path} cannot be read ({error.strerror}); mend its permissions or name "
+            "another file"
+        ) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice: plain YAML would forget the first without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """See `yaml.SafeLoader`."""
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable):
+                if key in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} is given twice", key_node.start_mark
+                    )
+                seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _said(error: msgspec.ValidationError) -> str:
+    """What msgspec says, with the place first and without its marks."""
+    found = _PLACE.match(str(error))
+    if found is None:
+        return str(error).replace("`", "'")
+    where, what = found["where"], found["what"].replace("`", "'")
+    what = what[:1].lower() + what[1:]
+    return f"in {where} {what}" if where else what
+
+
+def _kind(data: object) -> str:
+    names = {list: "a list", str: "a text", type(None): "nothing"}
+    return names.get(type(data), "a single value")

@@ -126,12 +126,14 @@ def percentiles(values_ms: Iterable[float]) -> Percentiles:
     return Percentiles(p50=p50, p95=p95, p99=p99, n=int(values.size))
 
 
-def write_report(report: Struct, path: Path) -> None:
-    """Writes `report` as indented JSON. Raises UserError if the file cannot be written."""
+def write_report(report: Struct, path: Path, kept: Path | None = None) -> None:
+    """Writes `report` as indented JSON. Raises UserError if the file cannot be written, which says
+    where the same report is `kept`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     except OSError as error:
+        mend = "name another file" if kept is None else f"copy it from {kept}, where it is kept"
         raise UserError(
-            f"The report {path} cannot be written ({error.strerror}); name another file."
+            f"the report {path} cannot be written ({error.strerror}); {mend}"
         ) from error

@@ -111,6 +111,11 @@ class Tally:
                 took = play.rendered_at_ms - play.trace.captured_at_ms
                 self._render_ms[play.play_id] = took
 
+    @property
+    def gazes_left_open(self) -> frozenset[str]:
+        """The gazes whose beginning was told and whose end was not."""
+        return frozenset(self._infer_ms.keys() - self.gaze)
+
     def events(self) -> Events:
         """The counts by the report's names."""
         return Events(

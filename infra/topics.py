@@ -119,7 +119,7 @@ async def _create(admin: AIOKafkaAdminClient, wanted: list[NewTopic]) -> list[st
             elif code != _EXISTS:
                 reason = (message and message[0]) or for_code(code).__name__
                 raise TopicError(
-                    f"the broker refused to make topic {name!r} ({reason}): mend its settings, or "
+                    f"the broker refused to make topic {name!r} ({reason}); mend its settings, or "
                     "make the topic by hand"
                 )
         left = [topic for topic in left if topic.name in again]
@@ -127,7 +127,7 @@ async def _create(admin: AIOKafkaAdminClient, wanted: list[NewTopic]) -> list[st
             return made
         await asyncio.sleep(_PAUSE_S)
     raise TopicError(
-        f"the broker did not make {', '.join(t.name for t in left)} in time: look at its log"
+        f"the broker did not make {', '.join(t.name for t in left)} in time; look at its log"
     )
 
 
@@ -140,7 +140,7 @@ async def _partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str,
             return found
         await asyncio.sleep(_PAUSE_S)
     missing = sorted(set(names) - found.keys())
-    raise TopicError(f"the broker does not show {', '.join(missing)}: look at its log")
+    raise TopicError(f"the broker does not show {', '.join(missing)}; look at its log")
 
 
 def _compare(wanted: list[NewTopic], existing: dict[str, int]) -> None:
@@ -148,7 +148,7 @@ def _compare(wanted: list[NewTopic], existing: dict[str, int]) -> None:
         if existing[topic.name] != topic.num_partitions:
             raise TopicError(
                 f"topic {topic.name!r} exists with {existing[topic.name]} partitions, not "
-                f"{topic.num_partitions}: delete it first, or do not ask for a number"
+                f"{topic.num_partitions}; delete it first, or do not ask for a number"
             )
 
 
@@ -160,7 +160,7 @@ async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         yield admin
     except (KafkaError, OSError, TimeoutError) as error:
         raise TopicError(
-            f"the broker at {bootstrap} did not answer ({type(error).__name__}): see that it runs "
+            f"the broker at {bootstrap} did not answer ({type(error).__name__}); see that it runs "
             "and that SMARTSTORE_KAFKA names it"
         ) from error
     finally:

@@ -20,6 +20,12 @@ _ANSI = "ansi"
 #: A file that does not say its rate is taken to have this one.
 _FALLBACK_FPS = 25.0
 
+#: A file that ends before this share of its length was cut off; containers round the length.
+_WHOLE_SHARE = 0.9
+
+#: AV_LOG_QUIET, as OpenCV reads it from its variable when a first video is opened.
+_FFMPEG_QUIET = "-8"
+
 
 class FileSource:
     """A video file as a camera: event time = `start_ms` + the frame's timestamp.
@@ -69,7 +75,13 @@ class FileSource:
             yield Frame(image, start_ms + offset_ms, index)
             index += 1
         if index == 0:
-            raise CaptureError(f"{self._path} holds no picture that can be decoded; is it damaged?")
+            raise CaptureError(_no_picture(self._path))
+        length_ms, frame_ms = await loop.run_in_executor(self._thread, self._length_ms)
+        if last_ms + frame_ms < _WHOLE_SHARE * length_ms:
+            raise CaptureError(
+                f"the video {self._path} can be read for {last_ms / 1000:.1f} s of its "
+                f"{length_ms / 1000:.1f} s; it is damaged or was cut off, so copy it again"
+            )
 
     async def close(self) -> None:
         """Let go of the file."""
@@ -97,6 +109,14 @@ class FileSource:
             offset_ms = index * 1000 / (fps if fps > 0 else _FALLBACK_FPS)
         return np.asarray(image, dtype=np.uint8), round(offset_ms)
 
+    def _length_ms(self) -> tuple[float, float]:
+        """How long the file and one of its frames are, as it says; zeros when it does not."""
+        fps = 0.0 if self._capture is None else self._capture.get(cv2.CAP_PROP_FPS)
+        if self._capture is None or fps <= 0:
+            return 0.0, 0.0
+        frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        return max(0.0, 1000 * frames / fps), 1000 / fps
+
     def _release(self) -> None:
         if self._capture is not None:
             self._capture.release()
@@ -111,24 +131,44 @@ def check_video(path: Path) -> None:
     capture = _opened(path)
     try:
         if not capture.grab():
-            raise CaptureError(f"{path} holds no picture that can be decoded; is it damaged?")
+            raise CaptureError(_no_picture(path))
     finally:
         capture.release()
 
 
 def _opened(path: Path) -> cv2.VideoCapture:
+    if path.is_dir():
+        raise CaptureError(f"the video {path} is a folder; name a video file in it")
     if not path.is_file():
-        raise CaptureError(f"there is no file {path}; name a video file")
+        raise CaptureError(f"there is no video {path}; name a video file")
     if not os.access(path, os.R_OK):
-        raise CaptureError(f"the file {path} may not be read by this user; mend its permissions")
+        raise CaptureError(f"the video {path} may not be read by this user; mend its permissions")
+    if path.stat().st_size == 0:
+        raise CaptureError(f"the video {path} is an empty file; name another, or copy it again")
+    _quiet()
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened() or _codec(capture) == _ANSI:
         capture.release()
         raise CaptureError(
-            f"{path} is not a video that FFmpeg can read; "
-            "name one (mp4, mkv, avi) or convert it with ffmpeg"
+            f"the file {path} is not a video that FFmpeg can read, or was cut off; name a whole "
+            "one (mp4, mkv, avi) or convert it with ffmpeg"
         )
     return capture
+
+
+def _no_picture(path: Path) -> str:
+    return (
+        f"the video {path} holds no picture that can be decoded; it is damaged or was cut off, so "
+        "copy it again"
+    )
+
+
+def _quiet() -> None:
+    """What OpenCV and FFmpeg would print of a bad video is in our own sentence. A log level that
+    the environment asks for stays."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
+    if "OPENCV_LOG_LEVEL" not in os.environ:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def _codec(capture: cv2.VideoCapture) -> str:

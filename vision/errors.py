@@ -4,7 +4,8 @@ VisionError             root: the gateway cannot do its work
 ├── CaptureError        a camera or a video gives no pictures
 ├── DetectorError       the detector does not answer, or not as agreed
 │   └── DetectorRefused the request itself is refused: trying again is no use
-└── PublishError        events cannot be handed to the broker
+├── PublishError        events cannot be handed to the broker
+└── PreviewError        the gateway cannot show its pictures on this machine
 """
 
 
@@ -26,3 +27,7 @@ class DetectorRefused(DetectorError):
 
 class PublishError(VisionError):
     """The broker cannot be reached when the gateway starts."""
+
+
+class PreviewError(VisionError):
+    """The port of the preview cannot be listened on."""

@@ -10,7 +10,7 @@ from vision.core.person import Surroundings, Track
 from vision.core.scene import PresenceOutput, Scene, SceneOutput
 from vision.errors import CaptureError, DetectorError, DetectorRefused
 from vision.events import EventWriter, Stamp
-from vision.ports import Detector, EventPublisher, Frame, FrameSource, Image
+from vision.ports import Detections, Detector, EventPublisher, Frame, FrameSource, Image
 from vision.settings import GatewaySettings
 from vision.tracker import PersonTracker
 
@@ -20,10 +20,14 @@ _EARLY_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What a camera shows and what was made of it; for a person to look at, never stored."""
+    """What a camera shows and what was made of it; for a person to look at, never stored.
+
+    `detections` are all of the picture's, also those too faint to be tracked.
+    """
 
     camera_id: str
     image: Image
+    detections: Detections
     tracks: tuple[Track, ...]
     scene: Scene
     around: Surroundings
@@ -140,8 +144,16 @@ class CameraPipeline:
             self._beat(self._last)
         context.on_inferred()
         if context.on_view is not None:
-            camera_id = self.camera.camera_id
-            context.on_view(View(camera_id, frame.image, tuple(tracks), self._scene, around))
+            context.on_view(
+                View(
+                    self.camera.camera_id,
+                    frame.image,
+                    detections,
+                    tuple(tracks),
+                    self._scene,
+                    around,
+                )
+            )
 
     def _prepare(self, frame: Frame) -> tuple[Surroundings, PersonTracker]:
         """Camera model and tracker for the frame's size, which may change when a camera is set."""

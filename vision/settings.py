@@ -1,5 +1,6 @@
 """The settings of one gateway process; making one, in the command line, reads the environment."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -19,6 +20,9 @@ class GatewaySettings(BaseSettings):
 
     kafka: str = Field("127.0.0.1:9092", description="broker, host:port")
     triton: str = Field("127.0.0.1:8001", description="Triton's gRPC endpoint, host:port")
+    state: Path = Field(
+        Path(".smartstore"), description="folder for what a killed gateway must leave: ids, times"
+    )
 
     detector_model: str = Field("shopper_detector", description="name of the model in Triton")
     image_format: Literal["raw", "jpeg"] = Field(
@@ -75,6 +79,15 @@ class GatewaySettings(BaseSettings):
         20_000, description="messages kept while the broker is away; more are dropped and counted"
     )
     flush_timeout_ms: Milliseconds = Field(10_000, description="wait for the broker at the end, ms")
+
+    preview_port: Annotated[int, Field(ge=0, le=65_535)] | None = Field(
+        None,
+        description="port, on this machine alone, where people may look at the pictures with every "
+        "head blurred; 0 takes a free one; off when not given",
+    )
+    preview_mirrored: bool = Field(
+        False, description="the preview as in a mirror, for a camera above one's own screen"
+    )
 
     @model_validator(mode="after")
     def _keeps_what_it_names(self) -> Self:

@@ -35,7 +35,7 @@ def _dsn() -> SecretStr:
     dsn = settings_of(PlaceSettings).database
     if not dsn:
         raise UserError(
-            "No database was named; set SMARTSTORE_DATABASE to its DSN, such as "
-            "postgresql://user@host/name (the password belongs into PGPASSFILE)."
+            "no database was named; set SMARTSTORE_DATABASE to its DSN, such as "
+            "postgresql://user@host/name (the password belongs into PGPASSFILE)"
         )
     return SecretStr(dsn)

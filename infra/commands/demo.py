@@ -5,6 +5,7 @@ The chain is imported when it is run: the other commands start without its weigh
 
 import asyncio
 import signal
+import threading
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +14,9 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
+from infra.commands.preflight import check, finite
 from infra.commands.runtime import settings_of
-from infra.errors import UserError
+from infra.errors import Interrupted, UserError
 from infra.layouts import load_layout
 from infra.settings import PlaceSettings
 from infra.stack.part import PartEvent
@@ -35,17 +37,29 @@ DEMO_ADAPTIVE_SHARE = 0.75
 _LOUD = {"died", "failed", "restarting"}
 
 Seconds = Annotated[
-    float | None, typer.Option(min=1, help="How long to run; else until Ctrl-C or the file's end.")
+    float | None,
+    typer.Option(
+        min=1, callback=finite, help="How long to run; else until Ctrl-C or the file's end."
+    ),
 ]
 Headless = Annotated[bool, typer.Option(help="Open no window; a program reads the screens' pages.")]
-ReportFile = Annotated[Path | None, typer.Option(help="Write what happened to this JSON file.")]
-Weights = Annotated[Path | None, typer.Option(help="A .pt or .onnx pose network.")]
+ReportFile = Annotated[
+    Path | None, typer.Option(readable=False, help="Write what happened to this JSON file.")
+]
+Weights = Annotated[Path | None, typer.Option(readable=False, help="A .pt or .onnx pose network.")]
 InputSize = Annotated[
-    int | None, typer.Option(help="The longer side of what the network sees, in pixels.")
+    int | None,
+    typer.Option(min=128, max=1920, help="The longer side of what the network sees, in pixels."),
 ]
 Port = Annotated[int | None, typer.Option(min=1, max=65_535, help="Port of the live page.")]
 Share = Annotated[
-    float, typer.Option(min=0.0, max=1.0, help="Share of the slots that react; the rest: control.")
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        callback=finite,
+        help="Share of the slots that react; the rest: control.",
+    ),
 ]
 
 
@@ -59,10 +73,12 @@ def demo(
     seconds: Seconds = None,
     headless: Headless = False,
     report: ReportFile = None,
-    layout: Annotated[Path | None, typer.Option(help="Another layout than the demo's.")] = None,
+    layout: Annotated[
+        Path | None, typer.Option(readable=False, help="Another layout than the demo's.")
+    ] = None,
     weights: Weights = None,
     input_size: InputSize = None,
-    seed: Annotated[int, typer.Option(help="Seed of the simulated store.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated store.")] = 1,
     adaptive_share: Share = DEMO_ADAPTIVE_SHARE,
     port: Port = None,
 ) -> None:
@@ -90,8 +106,8 @@ def demo(
 
 
 def run(
-    camera: Annotated[Path, typer.Option(help="A video file.")],
-    layout: Annotated[Path, typer.Option(help="The layout of the store, YAML.")],
+    camera: Annotated[Path, typer.Option(readable=False, help="A video file.")],
+    layout: Annotated[Path, typer.Option(readable=False, help="The layout of the store, YAML.")],
     seconds: Seconds = None,
     headless: Headless = False,
     report: ReportFile = None,
@@ -107,8 +123,8 @@ def run(
     store = load_layout(layout)
     if len(store.cameras) != 1:
         raise UserError(
-            f"The layout {layout} has {len(store.cameras)} cameras, but --camera names one video; "
-            "use a layout with one camera."
+            f"the layout {layout} has {len(store.cameras)} cameras, but --camera names one video; "
+            "use a layout with one camera"
         )
     check_video(camera)
     _run(
@@ -136,24 +152,28 @@ def _run(plan: "Plan", report_file: Path | None) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     settings = settings_of(StackSettings)
+    check(plan, settings, report_file)
     with StateFolder(settings.state) as state, console.status("starting") as status:
         progress = _Progress(console, status)
         chain = Chain(plan, state, settings, progress.say, progress.listen)
         progress.chain = chain
-        report = asyncio.run(_until_signal(chain))
+        report = asyncio.run(_until_signal(chain, progress))
+        kept = state.run / "report.json"
+        write_report(report, kept)
     _print(console, report)
     if report_file is not None:
-        write_report(report, report_file)
+        write_report(report, report_file, kept)
         console.print(f"report: {report_file}")
 
 
-async def _until_signal(chain: "Chain") -> "Report":
+async def _until_signal(chain: "Chain", progress: "_Progress") -> "Report":
     """The first signal ends a run that is up in good order, and a start at once."""
     stop = asyncio.Event()
     task = asyncio.ensure_future(chain.run(stop))
 
     def interrupt() -> None:
         if stop.is_set() or not chain.up:
+            progress.interrupted = True
             task.cancel()
         stop.set()
 
@@ -163,7 +183,10 @@ async def _until_signal(chain: "Chain") -> "Report":
     try:
         return await task
     except asyncio.CancelledError:
-        raise UserError("Interrupted; everything was stopped and no report was made.") from None
+        raise Interrupted(
+            "interrupted; everything was stopped and no report was made, start it again when you "
+            "like"
+        ) from None
 
 
 class _Progress:
@@ -174,8 +197,12 @@ class _Progress:
         self._status = status
         self._starting: set[str] = set()
         self.chain: Chain | None = None
+        self.interrupted = False
 
     def say(self, line: str) -> None:
+        if self.interrupted and threading.current_thread() is not threading.main_thread():
+            # A thread cannot be cancelled, and an export would be waited for: this ends it.
+            raise Interrupted("interrupted; start it again when you like")
         if line == "up" and self.chain is not None:
             self._up(self.chain)
         else:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from infra.commands.runtime import settings_of
 from infra.db.errors import SchemaError
+from infra.errors import UserError
 from infra.settings import PlaceSettings
 from infra.stack.environment import cached_environment
 from infra.stack.errors import StackError
@@ -39,15 +40,20 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor() -> None:
-    """Looks at this machine and at the servers that the environment names."""
+    """Looks at this machine and at the servers that the environment names. What is missing is said
+    again at the end, with exit code 2."""
     console = Console(highlight=False, soft_wrap=True)
-    bad = 0
+    missing = []
     for finding in [*_machine(), *_servers()]:
         mark = {True: "ok     ", False: "MISSING", None: "note   "}[finding.good]
-        bad += finding.good is False
         console.print(f"{mark} {finding.what}: {finding.text}", markup=False)
-    if bad:
-        raise typer.Exit(1)
+        if finding.good is False:
+            missing.append(finding)
+    if len(missing) == 1:
+        raise UserError(f"one thing is missing: {missing[0].what}: {missing[0].text}")
+    if missing:
+        names = ", ".join(finding.what for finding in missing)
+        raise UserError(f"{len(missing)} things are missing ({names}); the lines above say why")
 
 
 def _machine() -> list[Finding]:
@@ -119,4 +125,4 @@ def _schema(dsn: str) -> str:
 
     found = status(SecretStr(dsn))
     missing = sum(not migration.applied for migration in found)
-    return f"{missing} migrations missing: run `smartstore db migrate`" if missing else "up to date"
+    return f"{missing} migrations missing; run `smartstore db migrate`" if missing else "up to date"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from infra.commands.preflight import check_models
 from infra.commands.runtime import settings_of
 from infra.settings import PlaceSettings
 from infra.stack.settings import StackSettings
@@ -22,13 +23,17 @@ def _models() -> None:
 @app.command("prepare")
 def prepare_models(
     weights: Annotated[
-        Path | None, typer.Option(help="A .pt or .onnx pose network, before anything else.")
+        Path | None,
+        typer.Option(readable=False, help="A .pt or .onnx pose network, before anything else."),
     ] = None,
     target: Annotated[
         Path | None, typer.Option(help="Where repositories are kept; else in the state folder.")
     ] = None,
     input_size: Annotated[
-        int | None, typer.Option(help="The longer side of what the network sees, in pixels.")
+        int | None,
+        typer.Option(
+            min=128, max=1920, help="The longer side of what the network sees, in pixels."
+        ),
     ] = None,
     download: Annotated[bool, typer.Option(help="Whether the publisher may be asked.")] = True,
 ) -> None:
@@ -38,6 +43,8 @@ def prepare_models(
 
     console = Console()
     stack = settings_of(StackSettings)
+    models = settings_of(PlaceSettings).models
+    check_models(weights, models)
     with console.status("preparing") as status:
         root = stack.triton_environment
         if root is None:
@@ -45,7 +52,7 @@ def prepare_models(
         model = prepare(
             target or stack.state / "models",
             weights=weights,
-            models_dir=settings_of(PlaceSettings).models,
+            models_dir=models,
             server_env=root,
             input_size_px=input_size or DEFAULT_INPUT_SIZE_PX,
             allow_download=download,

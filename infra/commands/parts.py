@@ -1,18 +1,27 @@
 """The processes of the system, one command each: what a container or a supervisor starts.
 
 Servers are named by the environment (SMARTSTORE_KAFKA, SMARTSTORE_TRITON, SMARTSTORE_DATABASE),
-the layout by --layout or SMARTSTORE_LAYOUT. Each command imports its room when it is called: a
-process that imported all of them would take seconds more to start.
+the layout by --layout or SMARTSTORE_LAYOUT. A server that is away is waited for, since containers
+start in any order; a mistake ends the process with one sentence and code 2. Each command imports
+its room when it is called: a process that imported all of them would take seconds more to start.
 """
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.commands.runtime import layout_of, ready_with, run_until_signal, settings_of
+from infra.commands.runtime import (
+    check_database,
+    layout_of,
+    ready_with,
+    run_until_signal,
+    settings_of,
+)
+from infra.commands.waiting import wait_for_broker, wait_for_triton
 from infra.errors import UserError
 from infra.settings import ExperimentSettings
 from streams.contracts.layout import StoreLayout
@@ -21,10 +30,14 @@ if TYPE_CHECKING:
     from infra.report import GatewayStats
     from vision.gateway import GatewayReport
     from vision.ports import FrameSource
+    from vision.preview.server import Preview
+    from vision.settings import GatewaySettings
 
-LayoutFile = Annotated[Path | None, typer.Option("--layout", help="The layout of the store.")]
+LayoutFile = Annotated[
+    Path | None, typer.Option("--layout", readable=False, help="The layout of the store.")
+]
 ReadyFile = Annotated[Path | None, typer.Option(help="A file to make once this process works.")]
-Seed = Annotated[int, typer.Option(help="Seed of the simulated store.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the simulated store.")]
 StartMs = Annotated[
     int | None, typer.Option(min=0, help="Event time at which the source begins, UTC epoch ms.")
 ]
@@ -41,37 +54,68 @@ def gateway(
         list[str] | None, typer.Option(help="A video file, or CAMERA_ID=FILE where there are more.")
     ] = None,
     simulate: Annotated[bool, typer.Option(help="Cameras of the simulated store.")] = False,
+    webcam: Annotated[
+        str | None,
+        typer.Option(help="A camera at this machine: its number (0 is the first) or its device."),
+    ] = None,
     layout: LayoutFile = None,
     area: Annotated[str | None, typer.Option(help="The area; else the only one.")] = None,
     seed: Seed = 1,
     start_ms: StartMs = None,
+    preview_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Show the pictures, every head blurred, to this machine alone; 0: any free port.",
+        ),
+    ] = None,
     stats: Annotated[Path | None, typer.Option(help="Write figures here at the end.")] = None,
     ready_file: ReadyFile = None,
 ) -> None:
-    """The cameras of one area: pictures in, events out."""
+    """The cameras of one area: pictures in, events out. Waits for broker and Triton."""
     from infra.report import write_report
+    from vision.clock import wall_ms
     from vision.detector import TritonDetector
     from vision.gateway import run_gateway
+    from vision.journal import JournaledPublisher, journal_of
     from vision.publisher import KafkaPublisher
     from vision.settings import GatewaySettings
 
     store = layout_of(layout)
     area_id = _area(store, area)
-    settings = settings_of(GatewaySettings)
-    sources = _sources(store.area(area_id), camera or [], simulate, seed, start_ms)
+    settings = settings_of(GatewaySettings, preview_port=preview_port)
+    if webcam is None:
+        sources = _sources(store.area(area_id), camera or [], simulate, seed, start_ms)
+    elif simulate or camera:
+        raise UserError("--webcam was named beside another camera; give one of the two")
+    else:
+        sources = _webcam(store.area(area_id), webcam)
 
     async def main(stop: asyncio.Event) -> None:
-        async with TritonDetector(settings) as detector, KafkaPublisher(settings) as publisher:
-            report = await run_gateway(
-                store,
-                area_id,
-                sources,
-                detector,
-                publisher,
-                settings,
-                stop=stop,
-                ready=ready_with(ready_file),
-            )
+        if not await wait_for_broker(settings.kafka, stop):
+            return
+        async with TritonDetector(settings) as detector:
+            if not await wait_for_triton(settings.triton, detector, stop):
+                return
+            async with KafkaPublisher(settings) as kafka, AsyncExitStack() as opened:
+                publisher = JournaledPublisher(kafka, journal_of(settings.state, area_id))
+                publisher.recover(wall_ms())
+                preview = _preview(settings, store.area(area_id))
+                if preview is not None:
+                    await opened.enter_async_context(preview)
+                    typer.echo(f"preview  {preview.url}")
+                report = await run_gateway(
+                    store,
+                    area_id,
+                    sources,
+                    detector,
+                    publisher if preview is None else preview.watch(publisher),
+                    settings,
+                    stop=stop,
+                    ready=ready_with(ready_file),
+                    on_view=None if preview is None else preview.take,
+                )
         if stats is not None:
             write_report(_stats(report), stats)
 
@@ -79,7 +123,7 @@ def gateway(
 
 
 def react(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
-    """Faust worker: attention now to what the screens show."""
+    """Faust worker: attention now to what the screens show. Waits for the broker."""
     from signage.catalogue import load_catalogue
     from signage.core.policy import RulePolicy
     from streams.react.app import create_app
@@ -87,37 +131,38 @@ def react(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
     from streams.worker import run_worker
 
     store = layout_of(layout)
-    app = create_app(
-        settings_of(ReactSettings),
-        RulePolicy(load_catalogue().creatives, store.zones),
-        store,
-        settings_of(ExperimentSettings).experiment(),
-        ready=ready_with(ready_file),
-    )
+    settings = settings_of(ReactSettings)
+    experiment = settings_of(ExperimentSettings).experiment()
+    policy = RulePolicy(load_catalogue().creatives, store.zones)
+    if not run_until_signal(lambda stop: wait_for_broker(settings.kafka, stop)):
+        return
+    app = create_app(settings, policy, store, experiment, ready=ready_with(ready_file))
     sys.exit(run_worker(app))
 
 
 def measure(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
-    """Faust worker: windows of attention and basket metrics."""
+    """Faust worker: windows of attention and basket metrics. Waits for the broker."""
     from streams.measure.app import create_app
     from streams.settings import MeasureSettings
     from streams.worker import run_worker
 
-    app = create_app(
-        settings_of(MeasureSettings),
-        layout_of(layout),
-        settings_of(ExperimentSettings).experiment(),
-        ready=ready_with(ready_file),
-    )
+    store = layout_of(layout)
+    settings = settings_of(MeasureSettings)
+    experiment = settings_of(ExperimentSettings).experiment()
+    if not run_until_signal(lambda stop: wait_for_broker(settings.kafka, stop)):
+        return
+    app = create_app(settings, store, experiment, ready=ready_with(ready_file))
     sys.exit(run_worker(app))
 
 
 def sink(ready_file: ReadyFile = None) -> None:
-    """Writes the log into the database, each row once."""
+    """Writes the log into the database, each row once. Waits for broker and database, but not for
+    one that has no tables or refuses it."""
     from streams.sink.run import run_sink
     from streams.sink.settings import SinkSettings
 
     settings = settings_of(SinkSettings)
+    check_database(settings.database)
     run_until_signal(lambda stop: run_sink(settings, stop=stop, ready=ready_with(ready_file)))
 
 
@@ -127,7 +172,8 @@ def player(
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port of the page.")] = None,
     ready_file: ReadyFile = None,
 ) -> None:
-    """One screen: follows its content and serves its full-screen page on this machine."""
+    """One screen: follows its content and serves its full-screen page on this machine. Plays on
+    while the broker is away."""
     from signage.catalogue import load_catalogue
     from signage.player.service import run_player
     from signage.settings import PlayerSettings
@@ -136,7 +182,7 @@ def player(
     found = [s for s in store.screens if s.screen_id == screen]
     if not found:
         known = ", ".join(s.screen_id for s in store.screens) or "none"
-        raise UserError(f"The layout has no screen {screen!r}; it has: {known}.")
+        raise UserError(f"the layout has no screen {screen!r}; name one with --screen: {known}")
     settings = settings_of(
         PlayerSettings,
         store_id=store.store_id,
@@ -156,12 +202,14 @@ def web(
     player_url: Annotated[str | None, typer.Option(help="The player's page to embed.")] = None,
     ready_file: ReadyFile = None,
 ) -> None:
-    """The live page for the store's manager, on this machine."""
+    """The live page for the store's manager, on this machine. Is there while broker and database
+    are away, and says so."""
     from infra.web.run import run_web
     from infra.web.settings import WebSettings
 
     store = layout_of(layout)
     settings = settings_of(WebSettings, web_port=port, player_url=player_url)
+    check_database(settings.database)
     run_until_signal(lambda stop: run_web(settings, store, stop=stop, ready=ready_with(ready_file)))
 
 
@@ -171,15 +219,18 @@ def till(
     start_ms: StartMs = None,
     ready_file: ReadyFile = None,
 ) -> None:
-    """Receipts of the simulated store."""
+    """Receipts of the simulated store. Waits for the broker."""
     from infra.simulator.baskets import run_till
     from infra.simulator.settings import SimulatorSettings
 
     store = layout_of(layout)
     settings = settings_of(SimulatorSettings, seed=seed, start_ms=start_ms)
-    run_until_signal(
-        lambda stop: run_till(settings, store, stop=stop, ready=ready_with(ready_file))
-    )
+
+    async def main(stop: asyncio.Event) -> None:
+        if await wait_for_broker(settings.kafka, stop):
+            await run_till(settings, store, stop=stop, ready=ready_with(ready_file))
+
+    run_until_signal(main)
 
 
 def _area(store: StoreLayout, named: str | None) -> str:
@@ -187,7 +238,8 @@ def _area(store: StoreLayout, named: str | None) -> str:
     if named is None and len(areas) == 1:
         return areas[0]
     if named not in areas:
-        raise UserError(f"Name one of the layout's areas with --area: {', '.join(areas)}.")
+        what = f"has no area {named!r}" if named is not None else f"has {len(areas)} areas"
+        raise UserError(f"the layout {what}; name one with --area: {', '.join(areas)}")
     return named
 
 
@@ -195,7 +247,8 @@ def _sources(
     store: StoreLayout, named: list[str], simulate: bool, seed: int, start_ms: int | None
 ) -> "dict[str, FrameSource]":
     if simulate == bool(named):
-        raise UserError("Name the cameras' videos with --camera, or --simulate, and not both.")
+        what = "both a video and the simulated store were" if simulate else "no camera was"
+        raise UserError(f"{what} named; give one of --camera FILE, --simulate and --webcam 0")
     if simulate:
         from infra.simulator.settings import SimulatorSettings
         from infra.simulator.source import SimulatedSource
@@ -204,20 +257,47 @@ def _sources(
         return {
             camera.camera_id: SimulatedSource(settings, store, camera) for camera in store.cameras
         }
-    from vision.capture import FileSource
+    from vision.capture import FileSource, check_video
 
+    known = [camera.camera_id for camera in store.cameras]
     sources: dict[str, FrameSource] = {}
     for name in named:
         camera_id, separator, path = name.partition("=")
-        if not separator and len(store.cameras) == 1:
-            camera_id, path = store.cameras[0].camera_id, name
+        if not separator and len(known) == 1:
+            camera_id, path = known[0], name
         elif not separator:
             raise UserError(
-                f"The area has {len(store.cameras)} cameras; say which one {name} is: "
-                "--camera CAMERA_ID=FILE."
+                f"the area has {len(known)} cameras, so it is not known whose video {name} is; "
+                "give --camera CAMERA_ID=FILE"
             )
+        if camera_id not in known:
+            raise UserError(
+                f"the area has no camera {camera_id!r}; name one of: {', '.join(known) or 'none'}"
+            )
+        check_video(Path(path))
         sources[camera_id] = FileSource(Path(path), start_ms)
     return sources
+
+
+def _webcam(store: StoreLayout, named: str) -> "dict[str, FrameSource]":
+    from vision.webcam import WebcamSource
+
+    if len(store.cameras) != 1:
+        raise UserError(
+            f"the area has {len(store.cameras)} cameras, but --webcam names one; "
+            "use a layout with one camera"
+        )
+    camera = store.cameras[0]
+    device = int(named) if named.isdecimal() else Path(named)
+    return {camera.camera_id: WebcamSource(device, camera.fps)}
+
+
+def _preview(settings: "GatewaySettings", area: StoreLayout) -> "Preview | None":
+    if settings.preview_port is None:
+        return None
+    from vision.preview.server import Preview
+
+    return Preview(area, settings.preview_port, mirrored=settings.preview_mirrored)
 
 
 def _stats(report: "GatewayReport") -> "GatewayStats":

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from infra.commands.runtime import settings_of
+from infra.commands.runtime import layout_of, settings_of
 from streams.contracts.schema import schema_files
 from streams.contracts.topics import TOPICS
 from streams.settings import KafkaSettings
@@ -49,6 +49,22 @@ def create(
     bootstrap = settings_of(KafkaSettings, kafka=kafka).bootstrap
     made = asyncio.run(create_topics(bootstrap, partitions, replication_factor=replication_factor))
     Console().print(f"{len(made)} topics made on {bootstrap}.")
+
+
+@app.command()
+def publish(
+    layout: Annotated[
+        Path | None, typer.Option(help="The store's layout; else SMARTSTORE_LAYOUT.")
+    ] = None,
+    kafka: Kafka = None,
+) -> None:
+    """Publishes the store's layout and the creatives, whole; safe to repeat."""
+    from infra.snapshots import publish_snapshots
+
+    store = layout_of(layout)
+    bootstrap = settings_of(KafkaSettings, kafka=kafka).bootstrap
+    count = asyncio.run(publish_snapshots(bootstrap, store))
+    Console().print(f"{count} snapshots published on {bootstrap}.")
 
 
 @app.command()

@@ -91,8 +91,14 @@ def _connected(dsn: SecretStr) -> Iterator[psycopg.Connection[Any]]:
         )
     except psycopg.Error as error:
         raise DatabaseAwayError(cannot_connect(dsn, error)) from None
-    with connection:
-        yield connection
+    try:
+        with connection:
+            yield connection
+    except psycopg.Error as error:
+        raise MigrationFailedError(
+            f"the database {place(dsn)} refused to tell or keep its schema ({_first_line(error)}); "
+            "grant what it asks for and run `smartstore db migrate` again"
+        ) from error
 
 
 @contextmanager

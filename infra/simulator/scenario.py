@@ -34,12 +34,11 @@ _AHEAD_PITCH_DEG = -8.0
 #: Who has stood at a zone for this long goes on after the look that is being taken.
 _STAND_MS = 4_500
 
-#: The restless shopper looks at another zone every 3.4 s: as often as a screen may follow, whose
-#: minimum display is 3 s.
-_RESTLESS_GLANCE_MS = (1_500, 1_700)
-_RESTLESS_ASIDE_MS = (1_050, 1_150)
-#: Longer than anybody measures; the plan is made at once.
-_RESTLESS_STAY_MS = 4 * 3_600_000
+#: The restless shopper looks at the next zone every 3.4 s: as often as a screen may follow, whose
+#: minimum display is 3 s. Its way there takes almost half of that.
+_RESTLESS_GLANCE_MS = (2_300, 2_600)
+#: Then another one comes: who stayed for longer would be taken for staff (15 min).
+_RESTLESS_EVERY_MS = 600_000
 
 #: Stays are found by looking where a shopper stands this often.
 _STAY_STEP_MS = 20
@@ -47,7 +46,7 @@ _STAY_STEP_MS = 20
 
 class Scenario:
     """The script of one area. `duration_ms` None goes on for ever; after it nobody comes in.
-    With `restless` there is one shopper alone, who stands in the middle and looks about.
+    With `restless` there is one shopper at a time, who goes to and fro before the zones.
 
     Raises StageError when the layout gives shoppers nothing to do.
     """
@@ -65,6 +64,7 @@ class Scenario:
         self.stage = stage_of(layout, area_id)
         self.seed = seed
         self._restless = restless
+        self._every_ms = _RESTLESS_EVERY_MS if restless else VISIT_EVERY_MS
         self.start_ms = start_ms
         self._duration_ms = duration_ms
         self._planned = lru_cache(maxsize=16)(self._plan)
@@ -75,15 +75,13 @@ class Scenario:
 
     def present(self, at_ms: int) -> list[Visit]:
         """The visits that are going on at a time."""
-        newest = 0 if self._restless else (at_ms - self.start_ms) // VISIT_EVERY_MS
+        newest = (at_ms - self.start_ms) // self._every_ms
         near = (self.visit(n) for n in range(newest - 1, newest + 1))
         return [v for v in near if v is not None and v.enter_ms <= at_ms < v.leave_ms]
 
     def visit(self, number: int) -> Visit | None:
         """The visit of that number, 0 being the first; None before it and after the last."""
-        offset_ms = number * VISIT_EVERY_MS
-        if self._restless and number > 0:
-            return None
+        offset_ms = number * self._every_ms
         if number < 0 or (self._duration_ms is not None and offset_ms >= self._duration_ms):
             return None
         return self._planned(number)
@@ -108,14 +106,14 @@ class Scenario:
 
     def _plan(self, number: int) -> Visit:
         rng = np.random.default_rng([self.seed, number])
-        enter_ms = self.start_ms + number * VISIT_EVERY_MS
+        enter_ms = self.start_ms + number * self._every_ms
         first, following = self._first_zone(number), self._first_zone(number + 1)
         others = [i for i in range(len(self.stage.zones)) if i not in (first, following)]
         second = int(rng.choice(others)) if others else first
         height_m = float(np.clip(rng.normal(1.7, 0.06), 1.58, 1.84))
         plan = _Plan(self.stage, rng, enter_ms, height_m, side=int(rng.choice((-1, 1))))
         if self._restless:
-            plan.look_about(_RESTLESS_STAY_MS)
+            plan.look_about(_RESTLESS_EVERY_MS)
         else:
             plan.stop(self.stage.zones[first])
             if second != first:
@@ -164,17 +162,17 @@ class _Plan:
         self.walks.append(Walk(arrived_ms, self.now_ms, self._place, self._place))
 
     def look_about(self, for_ms: int) -> None:
-        """Stand before the middle zone and look at one zone after the other, never twice at one."""
+        """Go from zone to zone and back, and look at each from where it is seen best."""
         zones = self._stage.zones
-        middle = zones[len(zones) // 2]
-        y = sum(STAND_M) / 2
-        self._walk((self._stage.stand_x(middle, y), y))
-        arrived_ms, last = self.now_ms, middle
-        while self.now_ms - arrived_ms < for_ms:
-            last = self._pick(tuple(zone for zone in zones if zone is not last) or zones)
-            self._glance(last, _RESTLESS_GLANCE_MS)
-            self._aside(_RESTLESS_ASIDE_MS)
-        self.walks.append(Walk(arrived_ms, self.now_ms, self._place, self._place))
+        rounds = [*zones, *reversed(zones[1:-1])]
+        y, began_ms, number = sum(STAND_M) / 2, self.now_ms, 0
+        while self.now_ms - began_ms < for_ms:
+            zone = rounds[number % len(rounds)]
+            self._walk((self._stage.stand_x(zone, y), y))
+            arrived_ms = self.now_ms
+            self._glance(zone, _RESTLESS_GLANCE_MS)
+            self.walks.append(Walk(arrived_ms, self.now_ms, self._place, self._place))
+            number += 1
 
     def leave(self, side: int) -> None:
         """Walk out of sight."""
@@ -211,11 +209,11 @@ class _Plan:
         yaw, pitch = angles_towards(*self._place, self._eyes_m, aim)
         self._look(target.target_id, yaw, pitch, int(self._rng.integers(*for_ms)))
 
-    def _aside(self, for_ms: tuple[int, int] = _ASIDE_MS) -> None:
+    def _aside(self) -> None:
         """Look along the aisle, away from the camera."""
         outwards = self._place[0] - self._stage.pose.position_m[0]
         sign = 1.0 if outwards > 0 else -1.0
-        self._look(None, sign * _ASIDE_DEG, _AHEAD_PITCH_DEG, int(self._rng.integers(*for_ms)))
+        self._look(None, sign * _ASIDE_DEG, _AHEAD_PITCH_DEG, int(self._rng.integers(*_ASIDE_MS)))
 
     def _look(self, target_id: str | None, yaw: float, pitch: float, for_ms: int) -> None:
         """Turn there and stay so for a while."""

@@ -37,6 +37,6 @@ class SimulatorSettings(BaseSettings):
     )
     restless: bool = Field(
         False,
-        description="instead of shoppers who come and go: one who never leaves, and looks from one "
-        "zone to another every few seconds. For measuring",
+        description="instead of shoppers who come and go: one at a time who stays for ten minutes "
+        "and looks at the next zone every 3.4 s. For measuring",
     )

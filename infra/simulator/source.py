@@ -37,8 +37,8 @@ class SimulatedSource:
     ) -> None:
         if camera.pose is None:
             raise StageError(
-                f"Camera {camera.camera_id!r} has no pose: give it one in the layout, since "
-                "simulated shoppers are drawn as a camera in its place sees them."
+                f"the camera {camera.camera_id!r} has no pose; give it one in the layout, since "
+                "simulated shoppers are drawn as a camera in its place sees them"
             )
         self._settings, self._layout, self._camera = settings, layout, camera
         self._pose: CameraPose = camera.pose

@@ -69,9 +69,9 @@ def stage_of(layout: StoreLayout, area_id: str | None = None) -> Stage:
     ]
     if not cameras or cameras[0].pose is None:
         raise StageError(
-            f"The layout of store {layout.store_id!r} has no camera with a pose"
-            f"{'' if area_id is None else f' in area {area_id!r}'}: give it one, since simulated "
-            "shoppers are drawn as a camera in its place sees them."
+            f"the layout of store {layout.store_id!r} has no camera with a pose"
+            f"{'' if area_id is None else f' in area {area_id!r}'}; give it one, since simulated "
+            "shoppers are drawn as a camera in its place sees them"
         )
     area = cameras[0].area_id
     zones = tuple(
@@ -79,8 +79,8 @@ def stage_of(layout: StoreLayout, area_id: str | None = None) -> Stage:
     )
     if not zones:
         raise StageError(
-            f"Area {area!r} of store {layout.store_id!r} has no zone with a face: give a zone its "
-            "face on the shelf, so that simulated shoppers have something to look at."
+            f"the area {area!r} of store {layout.store_id!r} has no zone with a face; give a zone "
+            "its face on the shelf, so that simulated shoppers have something to look at"
         )
     screens = tuple(
         Target(s.screen_id, s.face)

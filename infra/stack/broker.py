@@ -115,8 +115,8 @@ def _binary(state: StateFolder) -> Path:
     packaged = Path(str(resources.files("noida_db").joinpath("noida-db")))
     if not packaged.is_file():
         raise StackError(
-            f"the broker's program is not at {packaged}: this machine needs the package noida-db "
-            "for Linux, so install it again"
+            f"the broker's program is not at {packaged}; install the package noida-db for Linux "
+            "again"
         )
     if os.access(packaged, os.X_OK):
         return packaged

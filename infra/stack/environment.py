@@ -79,7 +79,7 @@ class ServerEnvironment:
             if not needed.exists():
                 raise ServerEnvironmentError(
                     f"the model server's environment {self.root} lacks {needed.name} for Python "
-                    f"{PYTHON}: remove that folder and start again, or name another one with "
+                    f"{PYTHON}; remove that folder and start again, or name another one with "
                     "SMARTSTORE_TRITON_ENVIRONMENT"
                 )
         return self
@@ -121,7 +121,7 @@ async def ensure_environment(cache: Path, progress: Progress) -> ServerEnvironme
     except OSError as error:
         raise ServerEnvironmentError(
             f"the model server's environment cannot be kept in {cache} "
-            f"({error.strerror or error}): free disk space or mend the permissions there, or set "
+            f"({error.strerror or error}); free disk space or mend the permissions there, or set "
             "XDG_CACHE_HOME"
         ) from error
     return wanted.check()
@@ -163,7 +163,7 @@ async def _uv(arguments: list[str], log: Path, progress: Progress) -> None:
         await ending
     if code != 0:
         raise ServerEnvironmentError(
-            f"the model server's environment could not be made ({tail(log)}): {_MEND}"
+            f"the model server's environment could not be made ({tail(log)}); {_MEND}"
         )
 
 

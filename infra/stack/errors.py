@@ -5,6 +5,7 @@ StackError                   root: one sentence that says what, why and how to m
 ├── PortTakenError           a port that was asked for belongs to someone else
 ├── ServerEnvironmentError   the model server's own environment cannot be made
 ├── PartFailedError          a process ended, or was not ready in time
+│   └── PartRefusedError     one of ours ended over a mistake of the user's, in its own words
 └── TopicError               the broker refused a topic
 """
 
@@ -22,7 +23,7 @@ class PortTakenError(StackError):
 
     def __init__(self, name: str, port: int) -> None:
         super().__init__(
-            f"{name} cannot listen on 127.0.0.1:{port}, because another program does: "
+            f"{name} cannot listen on 127.0.0.1:{port}, because another program does; "
             "stop that program, or name another port or none"
         )
         self.port = port
@@ -37,6 +38,14 @@ class PartFailedError(StackError):
 
     def __init__(self, name: str, why: str, mend: str) -> None:
         super().__init__(f"{name} {why}; {mend}")
+        self.name = name
+
+
+class PartRefusedError(PartFailedError):
+    """One of our processes ended over a mistake of the user's: its own sentence says which."""
+
+    def __init__(self, name: str, said: str) -> None:
+        StackError.__init__(self, said)
         self.name = name
 
 

@@ -96,12 +96,12 @@ def _end(processes: list[psutil.Process]) -> None:
         except psutil.AccessDenied as error:
             raise StateFolderError(
                 f"process {process.pid} of an earlier run is still there and belongs to another "
-                "user: end it as that user, or as root"
+                "user; end it as that user, or as root"
             ) from error
     alive = _alive_after(_KILL_PATIENCE_S, alive)
     if alive:
         raise StateFolderError(
-            f"processes of an earlier run do not end ({[p.pid for p in alive]}): end them by hand"
+            f"processes of an earlier run do not end ({[p.pid for p in alive]}); end them by hand"
         )
 
 

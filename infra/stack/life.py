@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from infra.stack.errors import PartFailedError
+from infra.stack.errors import PartFailedError, PartRefusedError
 from infra.stack.part import Backoff, Check, Part, Phase, Record
-from infra.stack.process import ManagedProcess, describe_exit
+from infra.stack.process import ManagedProcess, describe_exit, told_to_the_user
 from infra.stack.state import StateFolder
 
 #: A check is asked again this often: quick at first, then easy on a small machine.
@@ -124,6 +124,9 @@ class Life:
                 return
             if process.returncode is not None:
                 self.record.exit_code = process.returncode
+                said = told_to_the_user(self._state.log(self.part.name), process.returncode)
+                if said is not None:
+                    raise PartRefusedError(self.part.name, said)
                 raise self._failure(describe_exit(process.returncode) + " while starting", None)
             if remaining <= 0:
                 waited = f"was not ready after {self.part.ready_timeout_s:.0f} s"

@@ -43,7 +43,7 @@ def free_port(taken: frozenset[int] = frozenset()) -> int:
         if port not in taken and is_free(port):
             return port
     raise StackError(
-        f"no free port was found on {LOOPBACK} in {_ATTEMPTS} attempts: stop some servers"
+        f"no free port was found on {LOOPBACK} in {_ATTEMPTS} attempts; stop some servers"
     )
 
 

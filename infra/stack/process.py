@@ -17,6 +17,10 @@ _TAIL_LINES = 5
 _TAIL_BYTES = 16_384
 _TAIL_LINE_CHARS = 300
 
+#: How our command line tells of a mistake, and the code with which it ends then.
+_TOLD = "smartstore: "
+_MISTAKE = 2
+
 #: How servers and Python tell of errors; such a line says more than those after it.
 _WRONG = re.compile(r"\b(?:FATAL|PANIC|ERROR|error)\b|\w(?:Error|Exception)\b|Z E \d|cannot start")
 _WRONG_LINES = 2
@@ -148,18 +152,29 @@ class ManagedProcess:
 
 def tail(log: Path) -> str:
     """The last lines of a log, joined: those that tell of an error, if any do."""
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    lines = (" ".join(line.split())[:_TAIL_LINE_CHARS] for line in text.splitlines())
+    lines = (" ".join(line.split())[:_TAIL_LINE_CHARS] for line in _last_lines(log))
     # The borders of the server's tables say nothing.
     told = [line for line in lines if line.strip("+-= ")]
     wrong = [line for line in told if _WRONG.search(line)]
     return " / ".join(wrong[-_WRONG_LINES:] or told[-_TAIL_LINES:])
+
+
+def _last_lines(log: Path) -> list[str]:
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            return file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def told_to_the_user(log: Path, code: int) -> str | None:
+    """The sentence with which one of our own processes ended over a mistake of the user's."""
+    if code != _MISTAKE:
+        return None
+    lines = [line for line in _last_lines(log) if line.startswith(_TOLD)]
+    return lines[-1].removeprefix(_TOLD) if lines else None
 
 
 def describe_exit(code: int) -> str:

@@ -1,5 +1,6 @@
 """The state folder of one machine's stack: one owner at a time, and no leftovers of a dead one."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -55,17 +56,20 @@ class StateFolder:
             StateFolderError: another process holds it, or it cannot be written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.path.chmod(0o700)
+            # A folder that was there, perhaps with other things in it, keeps its mode: what is put
+            # into it is private in any case.
+            private_folder(self.path)
             self._lock = self._take()
             self.swept = leftovers.sweep(self._identity, self.shm_family, self._recorded())
             self._forget_old_runs()
             private_folder(self.run / "logs")
         except OSError as error:
             self.close()
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            mend = "free space there" if full else "mend that"
             raise StateFolderError(
-                f"the state folder {self.path} cannot be used: {error.strerror or error}; mend "
-                "its permissions, or name another folder with SMARTSTORE_STATE"
+                f"the state folder {self.path} cannot be used ({error.strerror or error}); {mend}, "
+                "or name another folder with SMARTSTORE_STATE"
             ) from error
         except BaseException:
             self.close()
@@ -112,7 +116,7 @@ class StateFolder:
             holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
             raise StateFolderError(
-                f"another run (process {holder}) is using the state folder {self.path}: stop it, "
+                f"another run (process {holder}) is using the state folder {self.path}; stop it, "
                 "or name another folder with SMARTSTORE_STATE"
             ) from None
         os.ftruncate(descriptor, 0)

@@ -70,7 +70,7 @@ class Supervisor:
         if self._stopping or part.name in self._lives:
             raise StackError(
                 f"{part.name} cannot be started, because it was started before or all parts are "
-                "being stopped: use one supervisor a run and one name a part"
+                "being stopped; use one supervisor a run and one name a part"
             )
         life = Life(part, self.state, self._backoff, self._draw, self._tell)
         self._lives[part.name] = life
@@ -134,5 +134,5 @@ class Supervisor:
             return self._lives[name]
         except KeyError:
             raise StackError(
-                f"no part {name!r} was started: name one of {', '.join(self._lives) or 'none'}"
+                f"no part {name!r} was started; name one of {', '.join(self._lives) or 'none'}"
             ) from None

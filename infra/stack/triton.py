@@ -72,7 +72,7 @@ class EmbeddedTriton(EmbeddedServer):
         self._environment.check()
         if not self._repository.is_dir():
             raise StackError(
-                f"there is no model repository at {self._repository}: prepare the models first"
+                f"there is no model repository at {self._repository}; prepare the models first"
             )
 
     def part(self) -> Part:
@@ -85,6 +85,8 @@ class EmbeddedTriton(EmbeddedServer):
             "PATH": f"{own.bin}:/usr/local/bin:/usr/bin:/bin",
             # A package of the user's own (numpy 2, say) must not reach the stub.
             "PYTHONNOUSERSITE": "1",
+            # onnxruntime would report on this machine to its maker, over the network.
+            "ORT_DISABLE_TELEMETRY": "1",
             # One thread a model beats two on a small machine, and leaves the other core free.
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
@@ -102,7 +104,7 @@ class EmbeddedTriton(EmbeddedServer):
             ready=self._works,
             ready_timeout_s=90.0,
             stop_timeout_s=_EXIT_TIMEOUT_S + 5.0,
-            health=None if self._probe is None else Health(self._works, every_s=2.0, timeout_s=3.0),
+            health=None if self._probe is None else Health(self._works, every_s=1.0, timeout_s=3.0),
             # A killed server leaves its regions behind.
             prepare=self._remove_regions,
         )
@@ -154,8 +156,12 @@ class EmbeddedTriton(EmbeddedServer):
         leftovers.remove_regions(self._state.shm_prefix)
 
     async def _works(self) -> None:
+        """Also takes the names off the shared memory through which server and stub pass frames:
+        both have it open by now, and what has no name is gone with them, however they end.
+        """
         await http_ok(self.http, "/v2/health/ready")
         if self._model is not None:
             await http_ok(self.http, f"/v2/models/{self._model}/ready")
         if self._probe is not None:
             await self._probe(self.grpc)
+        self._remove_regions()

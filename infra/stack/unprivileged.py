@@ -75,7 +75,7 @@ def _unprivileged() -> User:
         entry = pwd.getpwnam(_USER)
     except KeyError:
         raise StackError(
-            f"the database refuses to run as root and there is no user {_USER!r} to run it: start "
+            f"the database refuses to run as root and there is no user {_USER!r} to run it; start "
             "as an ordinary user"
         ) from None
     return User(entry.pw_uid, entry.pw_gid)
@@ -98,6 +98,6 @@ def _new_folder(name: str) -> Path:
         except OSError:
             continue
     raise StackError(
-        f"no folder for the database can be made in {' or '.join(_BASES)}: free disk space or "
+        f"no folder for the database can be made in {' or '.join(_BASES)}; free disk space or "
         "mend the permissions there, or start as an ordinary user"
     )

@@ -82,7 +82,7 @@ def assemble(repository: Path, plan: Plan, network: OnnxNetwork, data: bytes) ->
             made.rename(repository)
     except OSError as error:
         raise ModelError(
-            f"the model repository {repository} cannot be written ({error.strerror}): "
+            f"the model repository {repository} cannot be written ({error.strerror}); "
             "free space there, or name another state folder"
         ) from error
 
@@ -122,7 +122,7 @@ def _values(plan: Plan, network: OnnxNetwork) -> dict[str, str]:
     for tensor in (image, *outputs):
         if not _PLAIN.fullmatch(tensor.name):
             raise ModelError(
-                f"the network has a tensor named {tensor.name[:60]!r}: export it with plain names"
+                f"the network has a tensor named {tensor.name[:60]!r}; export it with plain names"
             )
     free = network.network == "centerface"
     batch = None if free else network.fixed_batch

@@ -36,7 +36,8 @@ def download(url: str, target: Path, progress: Callable[[str], None]) -> None:
     Raises:
         DownloadError: no answer in time, or too large a one.
     """
-    progress(f"downloading {url.rsplit('/', 1)[-1]} from its publisher")
+    doing = f"downloading {url.rsplit('/', 1)[-1]} from its publisher"
+    progress(doing)
     deadline_s = time.monotonic() + DEADLINE_S
     try:
         with _open(url) as answer, target.open("wb") as file:
@@ -46,6 +47,8 @@ def download(url: str, target: Path, progress: Callable[[str], None]) -> None:
                 if size > MAX_BYTES or time.monotonic() > deadline_s:
                     raise DownloadError("the publisher's answer is too large or too slow")
                 file.write(piece)
+                # Told at each piece, since an interrupted start ends it here.
+                progress(f"{doing}, {size / 1e6:.1f} MB")
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise DownloadError(f"the publisher's weights cannot be fetched ({reason})") from error

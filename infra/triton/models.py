@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ MODEL_FILES = ("yolo11n-pose-dyn.onnx", "yolo11n-pose.onnx", "yolo11n-pose.pt")
 
 #: Exporting takes 6 s on an idle core; ten times that and more is a fault.
 EXPORT_TIMEOUT_S = 180.0
+#: An interrupted start is noticed within this time.
+_PROGRESS_EVERY_S = 0.5
 
 Progress = Callable[[str], None]
 
@@ -85,7 +88,7 @@ def prepare(
     """
     if not MIN_INPUT_SIZE_PX <= input_size_px <= MAX_INPUT_SIZE_PX:
         raise ModelError(
-            f"an input size of {input_size_px} px was asked for: "
+            f"an input size of {input_size_px} px was asked for; "
             f"name one from {MIN_INPUT_SIZE_PX} to {MAX_INPUT_SIZE_PX}"
         )
     found = _find(target, weights, models_dir, server_env, allow_download, progress)
@@ -106,7 +109,7 @@ def _find(
     if models_dir is not None:
         if not models_dir.is_dir():
             raise ModelError(
-                f"the folder of models {models_dir} does not exist: name one that holds "
+                f"the folder of models {models_dir} does not exist; name one that holds "
                 f"{MODEL_FILES[0]}, or none"
             )
         for name in MODEL_FILES:
@@ -140,7 +143,7 @@ def _published(folder: Path, progress: Progress) -> Path:
             fetched.rename(file)
     except OSError as error:
         raise ModelError(
-            f"the publisher's weights cannot be kept in {folder} ({error.strerror}): "
+            f"the publisher's weights cannot be kept in {folder} ({error.strerror}); "
             "free space there, or name another state folder"
         ) from error
     return file
@@ -150,7 +153,7 @@ def _fallback(server_env: Path | None, why: str) -> _Found:
     path = None if server_env is None else find_centerface(server_env)
     if path is None:
         raise ModelError(
-            f"{why} and the fallback network is not installed: name weights with --weights, or "
+            f"{why} and the fallback network is not installed; name weights with --weights, or "
             "let the embedded model server's environment be made first"
         )
     return _Found(
@@ -211,26 +214,27 @@ def _export(weights: Path, input_size_px: int, progress: Progress) -> bytes:
     """The ONNX file that `infra.triton.export` makes of `weights`, in a process of its own."""
     if not can_export():
         raise ModelError(
-            f"{weights} must be exported first, which needs packages that are not installed: "
-            "pip install 'smartstore[models]', or name a .onnx file"
+            f"the weights {weights} must be exported first, which needs packages that are not "
+            "installed; pip install 'smartstore[models]', or name a .onnx file"
         )
-    progress(f"exporting {weights.name} to ONNX (about 10 s)")
     with tempfile.TemporaryDirectory(prefix="smartstore-models-") as scratch:
         output = Path(scratch) / "exported.onnx"
         argv = [sys.executable, "-m", "infra.triton.export", str(weights), str(output)]
-        code, errors = _run([*argv, "--input-size-px", str(input_size_px)], weights)
+        argv += ["--input-size-px", str(input_size_px)]
+        code, errors = _run(argv, weights, progress)
         if code == 0 and output.is_file():
             return output.read_bytes()
     last = errors.strip().splitlines()[-1:] or ["it gave no reason"]
     raise ModelError(
-        f"{weights} cannot be exported ({last[0]}): name the .pt file of a pose network, "
-        "or a .onnx file"
+        f"the weights {weights} cannot be exported ({last[0]}); name the .pt file of a pose "
+        "network, or a .onnx file"
     )
 
 
-def _run(argv: list[str], weights: Path) -> tuple[int, str]:
-    """Exit status and standard error of an export."""
+def _run(argv: list[str], weights: Path, progress: Progress) -> tuple[int, str]:
+    """Exit status and standard error of an export. An error of `progress` ends it."""
     root = str(Path(__file__).parents[2])
+    deadline_s = time.monotonic() + EXPORT_TIMEOUT_S
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
     # A group of its own, so that a time-out ends whatever it started.
     process = subprocess.Popen(  # noqa: S603 - our own module with our own interpreter
@@ -242,15 +246,21 @@ def _run(argv: list[str], weights: Path) -> tuple[int, str]:
         start_new_session=True,
     )
     try:
-        _, errors = process.communicate(timeout=EXPORT_TIMEOUT_S)
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(
-            f"exporting {weights} took longer than {EXPORT_TIMEOUT_S:.0f} s: "
-            "try again on a less busy machine, or name a .onnx file"
-        ) from error
+        errors = None
+        while errors is None:
+            progress(f"exporting {weights.name} to ONNX (about 10 s)")
+            if time.monotonic() > deadline_s:
+                raise ModelError(
+                    f"exporting {weights} took longer than {EXPORT_TIMEOUT_S:.0f} s; "
+                    "try again on a less busy machine, or name a .onnx file"
+                )
+            with suppress(subprocess.TimeoutExpired):
+                _, errors = process.communicate(timeout=_PROGRESS_EVERY_S)
     finally:
         if process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
     return process.returncode, errors

@@ -39,7 +39,7 @@ async def probe(url: str, *, model: str = MODEL, timeout_s: float = TIMEOUT_S) -
     except (InferenceServerException, grpc.RpcError, TimeoutError) as error:
         why = str(error) or f"no answer within {timeout_s:g} s"
         raise ProbeError(
-            f"the model server at {url} did not answer for {model} ({why}): "
+            f"the model server at {url} did not answer for {model} ({why}); "
             "see its log in the state folder"
         ) from error
     finally:
@@ -47,6 +47,6 @@ async def probe(url: str, *, model: str = MODEL, timeout_s: float = TIMEOUT_S) -
     people = result.as_numpy("COUNT")
     if people is None or people.shape != (1, 1):
         raise ProbeError(
-            f"the model {model} at {url} answered something else than the detector: "
+            f"the model {model} at {url} answered something else than the detector; "
             "prepare the models again"
         )

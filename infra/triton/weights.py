@@ -48,16 +48,26 @@ def read_weights(path: Path) -> tuple[bytes, str]:
         size = path.stat().st_size
         if size > MAX_WEIGHTS_BYTES:
             raise ModelError(
-                f"{path} has {size} bytes, more than any pose network: name another file"
+                f"the weights {path} have {size} bytes, more than any pose network; name another "
+                "file"
             )
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"the weights {path} cannot be read ({error.strerror}): name a .onnx or .pt file"
+            f"the weights {path} cannot be read ({error.strerror}); name a .onnx or .pt file"
         ) from error
     digest = hashlib.sha256(data).hexdigest()
     check_known(path, digest)
     return data, digest
+
+
+def check_weights(path: Path) -> None:
+    """Raises ModelError where `path` holds no weights that could be used. Runs nothing of it."""
+    data, _ = read_weights(path)
+    if path.suffix.lower() == ".pt":
+        check_checkpoint(path)
+    else:
+        identify(path, data)
 
 
 def check_known(path: Path, digest: str) -> None:
@@ -65,8 +75,8 @@ def check_known(path: Path, digest: str) -> None:
     known = KNOWN_SHA256.get(path.name)
     if known is not None and digest != known:
         raise ModelError(
-            f"{path} is not the publisher's {path.name} (SHA-256 {digest[:12]}..., expected "
-            f"{known[:12]}...): fetch it again, or rename it if these weights are your own"
+            f"the weights {path} are not the publisher's {path.name} (SHA-256 {digest[:12]}..., "
+            f"expected {known[:12]}...); fetch them again, or rename the file if they are your own"
         )
 
 
@@ -82,8 +92,8 @@ def check_checkpoint(path: Path) -> None:
         whole = False
     if not whole:
         raise ModelError(
-            f"{path} is no PyTorch checkpoint, or was truncated: name the .pt file of a pose "
-            "network, or a .onnx file"
+            f"the weights {path} are no PyTorch checkpoint, or were truncated; name the .pt file "
+            "of a pose network, or a .onnx file"
         )
 
 
@@ -97,14 +107,16 @@ def identify(path: Path, data: bytes) -> OnnxNetwork:
         signature = read_signature(data)
     except OnnxError as error:
         raise ModelError(
-            f"{path} is no ONNX model ({error}): name the .onnx or .pt file of a pose network"
+            f"the weights {path} are no ONNX model ({error}); name the .onnx or .pt file of a pose "
+            "network"
         ) from error
     inputs, outputs = signature.inputs, signature.outputs
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[1] not in (3, None):
         raise _not_ours(path, inputs, "one input of [batch, 3, height, width]")
     if not (inputs[0].is_float32 and all(output.is_float32 for output in outputs)):
         raise ModelError(
-            f"{path} does not take and give float32: export it without half or int8 precision"
+            f"the weights {path} do not take and give float32; export them without half or int8 "
+            "precision"
         )
     fixed = inputs[0].shape[2:]
     fixed_hw = (fixed[0], fixed[1]) if fixed[0] and fixed[1] else None
@@ -127,7 +139,9 @@ def _network(path: Path, outputs: tuple[Tensor, ...]) -> NetworkName:
 
 def _not_ours(path: Path, tensors: tuple[Tensor, ...], wanted: str) -> ModelError:
     seen = ", ".join(f"{tensor.name} {_shape_text(tensor.shape)}" for tensor in tensors[:4])
-    return ModelError(f"{path} is another kind of model ({seen}); the detector takes {wanted}")
+    return ModelError(
+        f"the weights {path} are another kind of model ({seen}); name a file with {wanted}"
+    )
 
 
 def _shape_text(shape: Shape) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def create_web(settings: WebSettings, layout: StoreLayout, hub: Hub) -> FastAPI:
         return _json(hub.left())
 
     _add_events(app, hub)
-    _add_control(app, settings.kill_broker_url)
+    _add_control(app, settings.kill_broker_url, hub)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
 
@@ -109,18 +110,22 @@ def _add_events(app: FastAPI, hub: Hub) -> None:
         )
 
 
-def _add_control(app: FastAPI, url: AnyHttpUrl | None) -> None:
+def _add_control(app: FastAPI, url: AnyHttpUrl | None, hub: Hub) -> None:
     @app.post("/api/kill-broker")
     async def kill_broker(request: Request) -> Response:
         if _OWN_PAGE not in request.headers:
             return Response("only the page itself may ask for that", status_code=403)
         if url is None:
             return Response("no control address is set", status_code=404)
+        pressed_at_ms = int(time.time() * 1_000)
         try:
             status = await asyncio.to_thread(_post, url)
         except (OSError, http.client.HTTPException):
             return Response("the control address does not answer", status_code=502)
-        return Response(status_code=204 if status < 400 else 502)
+        if status >= 400:
+            return Response("the control address refused", status_code=502)
+        hub.broker_killed(pressed_at_ms)
+        return Response(status_code=204)
 
 
 def _post(url: AnyHttpUrl) -> int:
@@ -140,6 +145,8 @@ def _config(settings: WebSettings, layout: StoreLayout) -> dict[str, object]:
         "preview_url": str(settings.preview_url) if settings.preview_url else None,
         "player_url": str(settings.player_url) if settings.player_url else None,
         "can_kill_broker": settings.kill_broker_url is not None,
+        "slot_ms": settings.experiment_slot_ms,
+        "adaptive_share": settings.experiment_adaptive_share,
     }
 
 

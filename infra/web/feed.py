@@ -46,13 +46,19 @@ Take = Callable[[ConsumerRecord, object | None], None]
 
 
 class Feed:
-    """Follows the topics of the page from `since_ms` on and hands every record to `take`."""
+    """Follows the topics of the page from `since_ms` on and hands every record to `take`; calls
+    `begin` before it begins anew."""
 
-    def __init__(self, bootstrap: str, since_ms: int, take: Take) -> None:
+    def __init__(
+        self, bootstrap: str, since_ms: int, take: Take, begin: Callable[[], None]
+    ) -> None:
         self._bootstrap = bootstrap
         self._since_ms = since_ms
         self._take = take
+        self._begin = begin
         self.up = False
+        #: Whether all was read that the log held when it was (last) begun.
+        self.read = False
         self.breaks = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -67,7 +73,7 @@ class Feed:
                     told = str(error)
                     _LOG.warning("the page waits for the broker at %s: %s", self._bootstrap, told)
             finally:
-                self.up = False
+                self.up = self.read = False
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _RETRY_S)
 
@@ -84,19 +90,26 @@ class Feed:
             places = await all_partitions(self._bootstrap, FEED_TOPICS, FEED_TOPICS)
             await consumer.start()
             consumer.assign(places)
-            await self._seek(consumer, places)
+            behind = await self._seek(consumer, places)
+            self._begin()
             self.up = True
             while not stop.is_set():
                 fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST_RECORDS)
                 if watch.broken:
                     raise BrokerGoneError("it closed the connection")
-                for records in fetched.values():
+                for place, records in fetched.items():
                     for record in records:
                         self._take(record, _decoded(record))
+                    if records and records[-1].offset + 1 >= behind.get(place, 0):
+                        behind.pop(place, None)
+                self.read = not behind
                 # A long log is read in pieces, so that the page answers meanwhile.
                 await asyncio.sleep(0)
 
-    async def _seek(self, consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> None:
+    async def _seek(
+        self, consumer: AIOKafkaConsumer, places: list[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """Goes to where reading begins; the ends of those places where something is to be read."""
         newest_ms = max(0, int(time.time() * 1_000) - _NEWEST_MS)
         wanted = {
             place: self._since_ms if place.topic in _COUNTED else newest_ms
@@ -104,11 +117,17 @@ class Feed:
             if place.topic not in _WHOLE
         }
         found = await consumer.offsets_for_times(wanted)
-        ends = await consumer.end_offsets(list(wanted))
+        ends = await consumer.end_offsets(places)
         starts = await consumer.beginning_offsets(places)
+        behind = {}
         for place in places:
             at = found.get(place)
-            consumer.seek(place, at.offset if at else ends.get(place, starts[place]))
+            begin = at.offset if at else ends[place] if place in wanted else starts[place]
+            consumer.seek(place, begin)
+            # What compaction removed at the end would be waited for in vain.
+            if begin < ends[place] and place.topic in _COUNTED:
+                behind[place] = ends[place]
+        return behind
 
 
 def _decoded(record: ConsumerRecord) -> object | None:

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
+from infra.web.counted import COUNTED, compare
 from infra.web.feed import Feed
 from infra.web.left import CAMERA_TOPICS, Left
-from infra.web.live import COUNTED, Live
+from infra.web.live import Live
+from infra.web.outage import Outage
 from infra.web.probe import Probe
 from infra.web.settings import WebSettings
 from infra.web.totals import TotalsReader
@@ -32,7 +34,9 @@ class Hub:
         self._simulated = settings.web_simulated
         self._live = Live(layout, since_ms)
         self._left = Left()
-        self._feed = Feed(settings.kafka, since_ms, self.take)
+        self._true_effect = settings.web_true_effect
+        self._outage = Outage()
+        self._feed = Feed(settings.kafka, since_ms, self.take, self._live.counted.begin_again)
         self._totals = TotalsReader(settings.database, layout.store_id, since_ms, midnight_ms)
         self._preview = Probe(settings.preview_url)
         self._player = Probe(settings.player_url)
@@ -56,8 +60,13 @@ class Hub:
         if event is not None and self._live.reads(record.topic):
             self._live.apply(record.topic, event)
 
+    def broker_killed(self, at_ms: int) -> None:
+        """The button was pressed at `at_ms`, and the broker is dead."""
+        self._outage.killed(at_ms)
+
     async def _tell(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            self._watch_broker()
             newest = msgspec.json.encode(self.view())
             async with self._told:
                 self._newest = newest
@@ -66,6 +75,16 @@ class Hub:
         async with self._told:
             self._stopped = True
             self._told.notify_all()
+
+    def _watch_broker(self) -> None:
+        totals = self._totals.totals
+        self._outage.step(
+            _now_ms(),
+            broker_up=self._feed.up,
+            log_read=self._feed.read,
+            database_at_ms=totals.asked_at_ms if totals else None,
+            counts=self._counts(),
+        )
 
     async def next(self) -> bytes | None:
         """The next view as JSON, or None when there will be none."""
@@ -80,15 +99,15 @@ class Hub:
 
     def view(self) -> LiveView:
         """The page as it is now."""
-        now_ms = int(time.time() * 1_000)
+        now_ms = _now_ms()
         live, totals = self._live, self._totals.totals
-        logged = live.counts()
         baskets = totals.baskets if totals else ()
         return LiveView(
             at_ms=now_ms,
             store_id=self._layout.store_id,
             store_name=self._layout.name,
             simulated=self._simulated or live.simulated or any(b.simulated for b in baskets),
+            true_effect=self._true_effect,
             servers=ServersView(
                 broker=self._feed.up,
                 database=self._totals.up,
@@ -96,22 +115,38 @@ class Hub:
                 player=self._player.up,
                 broker_breaks=self._feed.breaks,
             ),
+            silent_ms=live.silent_ms(now_ms),
             people=live.people(now_ms),
             watchers=live.watchers(now_ms),
             targets=live.targets(now_ms),
             screens=live.screens(),
             latency=live.latency(),
+            reaction=live.reaction(),
             baskets=baskets,
-            counts=tuple(
-                CountView(
-                    what=what,
-                    log=logged[what],
-                    database=totals.counts[what] if totals else None,
-                )
-                for what in COUNTED
-            ),
+            counts=self._counts(),
+            outage=self._outage.view(),
+            broker_forgot=totals.forgotten if totals else None,
             left=self._left.total(),
         )
+
+    def _counts(self) -> tuple[CountView, ...]:
+        counted, totals = self._live.counted, self._totals.totals
+        logged, forgotten = counted.counts(), counted.forgotten()
+        return tuple(
+            compare(
+                what,
+                logged[what],
+                totals.counts[what] if totals else None,
+                # While the log is read anew, what has not come yet is not forgotten.
+                unread=forgotten[what] if self._feed.read else 0,
+                unlogged=totals.forgotten if totals else 0,
+            )
+            for what in COUNTED
+        )
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1_000)
 
 
 def _midnight_ms(time_zone: str) -> int:

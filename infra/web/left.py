@@ -1,6 +1,9 @@
 """The very messages that left the cameras: the newest of them, and how much it was. Pure."""
 
 from collections import deque
+from collections.abc import Iterator
+
+import msgspec
 
 from infra.web.view import LeftMessage, LeftPage, LeftView
 from streams.contracts import topics
@@ -63,4 +66,25 @@ class Left:
         """The newest messages of each topic, newest first."""
         messages = [message for kept in self._kept.values() for message in kept]
         messages.sort(key=lambda message: (message.at_ms, message.offset), reverse=True)
-        return LeftPage(total=self.total(), messages=tuple(messages))
+        return LeftPage(total=self.total(), fields=_FIELDS, messages=tuple(messages))
+
+
+def _fields(kind: msgspec.inspect.Type) -> Iterator[str]:
+    """The names of all fields of a type, those of the structs within it included."""
+    if isinstance(kind, msgspec.inspect.StructType):
+        for known in kind.fields:
+            yield known.encode_name
+            yield from _fields(known.type)
+    elif isinstance(kind, msgspec.inspect.VarTupleType):
+        yield from _fields(kind.item_type)
+    elif isinstance(kind, msgspec.inspect.UnionType):
+        for part in kind.types:
+            yield from _fields(part)
+
+
+_FIELDS = {
+    topic: tuple(
+        dict.fromkeys(_fields(msgspec.inspect.type_info(topics.topic_named(topic).struct)))
+    )
+    for topic in CAMERA_TOPICS
+}

@@ -6,11 +6,12 @@ is counted by id or judged by time, so a repeat changes nothing.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from statistics import quantiles
+from dataclasses import dataclass
 from typing import Any
 
-from infra.web.view import LatencyView, ScreenView, StepsView, TargetView
+from infra.web.counted import Counted
+from infra.web.reactions import Reactions
+from infra.web.view import LatencyView, ReactionView, ScreenView, TargetView
 from streams.contracts import topics
 from streams.contracts.attention import AttentionWindow
 from streams.contracts.layout import StoreLayout
@@ -19,6 +20,7 @@ from streams.contracts.signage import Content, Creative, Decision, Play
 from streams.contracts.vision import (
     Audience,
     DwellBatch,
+    Gaze,
     GazeBatch,
     TargetAudience,
     TargetKind,
@@ -30,17 +32,8 @@ STALE_MS = 3_000
 #: "Attention now" is that of the last minute.
 RECENT_MS = 60_000
 
-#: Plays whose latency is kept for the chart.
-_LATENCIES = 120
-
-#: Ids that are kept for counting, of one kind; beyond it the count is given up, not wrong.
-_MOST_IDS = 1_000_000
-
 #: Decisions and plays of which a screen's sentence may be looked up.
 _MOST_DECISIONS = 500
-
-#: What is counted, in the page's order; also the names of the database's tables.
-COUNTED = ("gaze", "dwell", "decisions", "plays", "baskets")
 
 
 @dataclass(slots=True)
@@ -48,21 +41,6 @@ class _Screen:
     content: Content | None = None
     play: Play | None = None
     ended: str | None = None
-
-
-@dataclass(slots=True)
-class _Counter:
-    """Distinct ids, up to a bound."""
-
-    ids: set[str] = field(default_factory=set)
-
-    def add(self, key: str) -> None:
-        if len(self.ids) <= _MOST_IDS:
-            self.ids.add(key)
-
-    @property
-    def count(self) -> int | None:
-        return len(self.ids) if len(self.ids) <= _MOST_IDS else None
 
 
 class Live:
@@ -76,13 +54,13 @@ class Live:
             **{screen.screen_id: ("screen", screen.name) for screen in layout.screens},
         }
         self._audiences: dict[str, Audience] = {}
-        self._ended_gazes: deque[tuple[int, str, int]] = deque()
+        self._ended_gazes: deque[Gaze] = deque()
         self._windows: dict[str, AttentionWindow] = {}
         self._screens = {screen.screen_id: _Screen() for screen in layout.screens}
         self._decisions: dict[str, Decision] = {}
         self._titles: dict[tuple[str, int], str] = {}
-        self._latencies: dict[str, tuple[int, int, Play]] = {}
-        self._counters = {what: _Counter() for what in COUNTED}
+        self._reactions = Reactions()
+        self.counted = Counted()
         #: Whether a basket of this store came from a simulated till.
         self.simulated = False
         self._by_topic: dict[str, Callable[[Any], None]] = {
@@ -115,17 +93,17 @@ class Live:
 
     def _gaze(self, batch: GazeBatch) -> None:
         for gaze in batch.events:
+            self._reactions.gaze(gaze.gaze_id, gaze.target_id)
             if gaze.ended_at_ms is None or gaze.started_at_ms < self._since_ms:
                 continue
-            ids = self._counters["gaze"].ids
-            if gaze.gaze_id not in ids:
-                self._ended_gazes.append((gaze.ended_at_ms, gaze.target_id, gaze.attention_ms))
-            self._counters["gaze"].add(gaze.gaze_id)
+            if not self.counted.knows("gaze", gaze.gaze_id):
+                self._ended_gazes.append(gaze)
+            self.counted.add("gaze", gaze.gaze_id)
 
     def _dwell(self, batch: DwellBatch) -> None:
         for dwell in batch.events:
             if dwell.left_at_ms is not None and dwell.entered_at_ms >= self._since_ms:
-                self._counters["dwell"].add(dwell.dwell_id)
+                self.counted.add("dwell", dwell.dwell_id)
 
     def _attention(self, window: AttentionWindow) -> None:
         known = self._windows.get(window.target_id)
@@ -145,35 +123,33 @@ class Live:
 
     def _decision(self, decision: Decision) -> None:
         if decision.decided_at_ms >= self._since_ms:
-            self._counters["decisions"].add(decision.decision_id)
+            self.counted.add("decisions", decision.decision_id)
         self._decisions[decision.decision_id] = decision
         while len(self._decisions) > _MOST_DECISIONS:
             self._decisions.pop(next(iter(self._decisions)))
 
     def _play(self, play: Play) -> None:
         if play.phase == "ended" and play.rendered_at_ms >= self._since_ms:
-            self._counters["plays"].add(play.play_id)
+            self.counted.add("plays", play.play_id)
         screen = self._screens.get(play.screen_id)
         if screen is not None and (
             screen.play is None or screen.play.rendered_at_ms <= play.rendered_at_ms
         ):
             screen.play = play
-        if play.trace is not None and play.success and play.rendered_at_ms >= self._since_ms:
-            latency_ms = max(0, play.rendered_at_ms - play.trace.captured_at_ms)
-            self._latencies[play.play_id] = (play.rendered_at_ms, latency_ms, play)
-            while len(self._latencies) > _LATENCIES:
-                self._latencies.pop(min(self._latencies, key=lambda k: self._latencies[k][0]))
+        if play.rendered_at_ms >= self._since_ms:
+            self._reactions.play(play)
 
     def _basket(self, basket: Basket) -> None:
         self.simulated = self.simulated or basket.simulated
         if basket.closed_at_ms >= self._since_ms:
-            self._counters["baskets"].add(basket.basket_id)
+            self.counted.add("baskets", basket.basket_id)
 
     # What the page reads.
 
-    def counts(self) -> dict[str, int | None]:
-        """Distinct things that ended, by the names of `COUNTED`; None where there are too many."""
-        return {what: counter.count for what, counter in self._counters.items()}
+    def silent_ms(self, now_ms: int) -> int | None:
+        """How long no camera has told anything; None where none ever has."""
+        newest = max((a.captured_at_ms for a in self._audiences.values()), default=None)
+        return None if newest is None else max(0, now_ms - newest)
 
     def people(self, now_ms: int) -> int | None:
         """People in view, of the camera that sees most: two cameras may see the same person."""
@@ -200,7 +176,7 @@ class Live:
             for target in audience.targets
             if target.target_id == target_id
         ]
-        ended_ms = sum(ms for _, target, ms in self._ended_gazes if target == target_id)
+        ended_ms = sum(g.attention_ms for g in self._ended_gazes if g.target_id == target_id)
         window = self._windows.get(target_id)
         kind, name = self._names[target_id]
         return TargetView(
@@ -240,33 +216,17 @@ class Live:
 
     def latency(self) -> LatencyView:
         """Glance to screen, of the newest plays that a shopper caused."""
-        plays = sorted(self._latencies.values(), key=lambda item: item[:2])
-        recent = [ms for _, ms, _ in plays]
-        cuts = quantiles(recent, n=20, method="inclusive") if len(recent) > 1 else recent * 19
-        return LatencyView(
-            last_ms=recent[-1] if recent else None,
-            p50_ms=round(cuts[9]) if cuts else None,
-            p95_ms=round(cuts[18]) if cuts else None,
-            plays=len(recent),
-            last_steps=self._steps(plays[-1][2]) if plays else None,
-            recent_ms=tuple(recent),
-        )
+        return self._reactions.latency(self._decisions)
 
-    def _steps(self, play: Play) -> StepsView | None:
-        decision, trace = self._decisions.get(play.decision_id), play.trace
-        if decision is None or trace is None:
-            return None
-        return StepsView(
-            infer_ms=trace.inferred_at_ms - trace.captured_at_ms,
-            event_ms=trace.sent_at_ms - trace.inferred_at_ms,
-            decide_ms=decision.decided_at_ms - trace.sent_at_ms,
-            render_ms=play.rendered_at_ms - decision.decided_at_ms,
-        )
+    def reaction(self) -> ReactionView | None:
+        """The newest play that a shopper caused."""
+        names = {target_id: name for target_id, (_, name) in self._names.items()}
+        return self._reactions.last(names, self._titles)
 
     def _fresh(self, now_ms: int) -> list[Audience]:
         return [a for a in self._audiences.values() if now_ms - a.captured_at_ms <= STALE_MS]
 
     def _forget_gazes(self, now_ms: int) -> None:
         # Gazes come nearly in order of their ends; one that comes late leaves a little later.
-        while self._ended_gazes and self._ended_gazes[0][0] < now_ms - RECENT_MS:
+        while self._ended_gazes and (self._ended_gazes[0].ended_at_ms or 0) < now_ms - RECENT_MS:
             self._ended_gazes.popleft()

@@ -32,6 +32,16 @@ class WebSettings(BaseSettings):
     web_simulated: bool = Field(
         default=False, description="the store is simulated, and the page says so from the start"
     )
+    web_true_effect: Annotated[float, Field(ge=-1.0, le=10.0)] | None = Field(
+        default=None,
+        description="true effect of the simulated store's screens on its baskets, as a share",
+    )
+    experiment_slot_ms: Annotated[int, Field(ge=1_000)] | None = Field(
+        default=None, description="length of a slot (ms), told on the page"
+    )
+    experiment_adaptive_share: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
+        default=None, description="probability that a slot is adaptive, told on the page"
+    )
     preview_url: AnyHttpUrl | None = Field(
         default=None, description="the gateway's preview (MJPEG, heads blurred by the gateway)"
     )

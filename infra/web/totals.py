@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 from pydantic import SecretStr
 
-from infra.web.live import COUNTED
+from infra.web.counted import COUNTED
 from infra.web.view import BasketView
 from streams.sink.database import cannot_connect
 from streams.sink.rows import moment
@@ -34,13 +35,20 @@ SELECT (SELECT count(*) FROM gaze WHERE store_id = %(store)s AND started_at >= %
        (SELECT count(*) FROM baskets WHERE store_id = %(store)s AND closed_at >= %(since)s)
 """
 
+_FORGOTTEN = """
+SELECT coalesce(sum(forgotten), 0)::bigint FROM stream_rewinds WHERE noticed_at >= %(since)s
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the database held when it was last asked. `counts` go by the names of `COUNTED`."""
+    """What the database held when it was last asked. `counts` go by the names of `COUNTED`;
+    `forgotten`: records that the sink had stored when it noticed that the log ended before them."""
 
+    asked_at_ms: int
     baskets: tuple[BasketView, ...]
     counts: dict[str, int]
+    forgotten: int
 
 
 class TotalsReader:
@@ -82,13 +90,15 @@ class TotalsReader:
                 await _pause(stop)
 
     async def _read(self, connection: AsyncConnection[tuple[Any, ...]]) -> Totals:
+        asked_at_ms = int(time.time() * 1_000)
         today = {"store": self._store_id, "since": moment(self._midnight_ms)}
         cursor = await connection.execute(_BASKETS, today)
         baskets = tuple([_basket_view(*row) async for row in cursor])
         begun = {"store": self._store_id, "since": moment(self._since_ms)}
         row = await (await connection.execute(_COUNTS, begun)).fetchone()
         counts = dict(zip(COUNTED, row or (0,) * len(COUNTED), strict=True))
-        return Totals(baskets, counts)
+        lost = await (await connection.execute(_FORGOTTEN, begun)).fetchone()
+        return Totals(asked_at_ms, baskets, counts, lost[0] if lost else 0)
 
 
 def _basket_view(

@@ -1,5 +1,7 @@
 """What the page shows, as it goes to the browser. Numbers only: the words are the page's."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from streams.contracts.signage import Arm, ReasonCode
@@ -58,6 +60,19 @@ class LatencyView(Struct, frozen=True, kw_only=True):
     recent_ms: tuple[int, ...]
 
 
+class ReactionView(Struct, frozen=True, kw_only=True):
+    """The newest play that a shopper caused: where they looked, and what came on which screen.
+    `target_*` and `title` are None where the page has not heard of them."""
+
+    target_id: str | None
+    target_name: str | None
+    screen_id: str
+    creative_id: str
+    title: str | None
+    rendered_at_ms: int
+    latency_ms: int
+
+
 class BasketView(Struct, frozen=True, kw_only=True):
     """Baskets of today, of one kind (simulated or real). `units` and `value` are sums."""
 
@@ -71,11 +86,23 @@ class BasketView(Struct, frozen=True, kw_only=True):
 
 
 class CountView(Struct, frozen=True, kw_only=True):
-    """The same things counted in the log and in the database. None: not (yet) known."""
+    """The same things counted in the log (all that was ever read there) and in the database. None:
+    not (yet) known. `forgotten`: they differ by no more than the broker forgot when it died."""
 
     what: str
     log: int | None
     database: int | None
+    state: Literal["equal", "behind", "forgotten"]
+
+
+class OutageView(Struct, frozen=True, kw_only=True):
+    """The broker's last outage. `killed_at_ms` is None where nobody pressed the button,
+    `equal_at_ms` until every kind of thing was found equal (or forgotten) again."""
+
+    killed_at_ms: int | None
+    gone_at_ms: int
+    back_at_ms: int | None = None
+    equal_at_ms: int | None = None
 
 
 class LeftView(Struct, frozen=True, kw_only=True):
@@ -96,20 +123,30 @@ class ServersView(Struct, frozen=True, kw_only=True):
 
 
 class LiveView(Struct, frozen=True, kw_only=True):
-    """The whole page at `at_ms`."""
+    """The whole page at `at_ms`.
+
+    `true_effect`: what the simulated store's screens really do to its baskets, as a share.
+    `silent_ms`: how long no camera has told anything, None where none ever has. `broker_forgot`:
+    records that the sink had stored and the broker no longer had, by offset.
+    """
 
     at_ms: int
     store_id: str
     store_name: str
     simulated: bool
+    true_effect: float | None
     servers: ServersView
+    silent_ms: int | None
     people: int | None
     watchers: int | None
     targets: tuple[TargetView, ...]
     screens: tuple[ScreenView, ...]
     latency: LatencyView
+    reaction: ReactionView | None
     baskets: tuple[BasketView, ...]
     counts: tuple[CountView, ...]
+    outage: OutageView | None
+    broker_forgot: int | None
     left: LeftView
 
 
@@ -125,7 +162,9 @@ class LeftMessage(Struct, frozen=True, kw_only=True):
 
 
 class LeftPage(Struct, frozen=True, kw_only=True):
-    """The newest of them, newest first, and how many there were."""
+    """The newest of them, newest first, and how many there were. `fields`: every name of a field
+    that such a message can have, by topic: there is no other."""
 
     total: LeftView
+    fields: dict[str, tuple[str, ...]]
     messages: tuple[LeftMessage, ...]

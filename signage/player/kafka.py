@@ -41,6 +41,7 @@ class KafkaContentFeed:
         self._key = screen_id.encode()
         self._lookback_ms = lookback_ms
         self._connected = False
+        self._told_away = False
 
     @property
     def connected(self) -> bool:
@@ -53,8 +54,14 @@ class KafkaContentFeed:
             try:
                 await self._follow(on_content)
             except (KafkaError, OSError, TimeoutError) as error:
-                if self._connected:
-                    _log.warning("%s: broker away (%s)", CONTENT.name, error or type(error))
+                if self._connected or not self._told_away:
+                    self._told_away = True
+                    _log.warning(
+                        "no content from the broker at %s (%s): the rotation is played until it "
+                        "is back",
+                        self._bootstrap,
+                        error or type(error).__name__,
+                    )
                 self._connected = False
             await asyncio.sleep(_RETRY_S)
 

@@ -164,7 +164,7 @@ def _bind(host: str, port: int) -> socket.socket:
         listening.close()
         raise PlayerError(
             f"the player's page cannot be served on {host}:{port} ({error.strerror}); "
-            "give another player_port, or stop what uses this one"
+            "name another with --port or SMARTSTORE_PLAYER_PORT, or stop what uses this one"
         ) from error
     return listening
 

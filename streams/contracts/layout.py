@@ -89,6 +89,13 @@ class View(_Part, frozen=True, kw_only=True):
     target_id: Id
     polygon: Polygon
 
+    def __post_init__(self) -> None:
+        if not all(0.0 <= side <= 1.0 for point in self.polygon for side in point):
+            raise ValueError(
+                f"the polygon of {self.target_id!r} must be normalised, each x and y from 0 to 1 "
+                "of the picture's width and height"
+            )
+
 
 class Camera(_Part, frozen=True, kw_only=True):
     """A camera of an area.

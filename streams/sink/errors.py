@@ -2,6 +2,7 @@
 
 SinkError                root
 ├── FencedError          another sink writes under the same name
+├── RefusedError         the database refuses this user, password or name
 ├── NoSchemaError        the database has not been migrated, or forbids the sink to write
 ├── NoTopicsError        the broker lacks topics that the sink reads (waited for)
 └── BrokerGoneError      the broker's process went away (waited for)
@@ -14,6 +15,10 @@ class SinkError(Exception):
 
 class FencedError(SinkError):
     """Another sink holds the right to write."""
+
+
+class RefusedError(SinkError):
+    """The database answers, but not to this user, password or name."""
 
 
 class NoSchemaError(SinkError):

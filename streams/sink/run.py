@@ -17,9 +17,9 @@ from psycopg import AsyncConnection
 from streams.contracts.codec import decode
 from streams.contracts.topics import dead_letter_topic
 from streams.sink.brokerwatch import BrokerWatch
-from streams.sink.database import cannot_connect, place
+from streams.sink.database import cannot_connect, place, refuses
 from streams.sink.deadletters import DeadLetters
-from streams.sink.errors import BrokerGoneError, NoSchemaError, NoTopicsError
+from streams.sink.errors import BrokerGoneError, NoSchemaError, NoTopicsError, RefusedError
 from streams.sink.log import LogReader
 from streams.sink.resume import Place, Rewind, Stored, digest
 from streams.sink.rows import SINK_TOPICS, Unit, units
@@ -73,6 +73,7 @@ async def run_sink(
 
     Raises:
         FencedError: another sink of this name writes.
+        RefusedError: the database refuses the user, the password or the name.
         NoSchemaError: the database has not been migrated, or forbids the sink to write.
     """
     sink = _Sink(settings, stop, ready)
@@ -83,8 +84,11 @@ async def run_sink(
             await sink.session()
             break
         except _AWAY as error:
+            if isinstance(error, psycopg.Error) and refuses(error):
+                raise RefusedError(cannot_connect(settings.database, error)) from None
             if sink.out_of_time():
-                _LOG.error("stopped before all was stored (%s); the next start goes on", error)
+                why = _sentence(settings, error)
+                _LOG.error("stopped before all was stored: %s; the next start goes on", why)
                 break
             _LOG.warning("the sink waits and tries again: %s", _sentence(settings, error))
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:

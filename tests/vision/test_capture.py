@@ -77,10 +77,10 @@ async def test_without_a_start_the_first_frame_is_now(video: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("missing.mp4", None, "there is no file"),
+        ("missing.mp4", None, "there is no video"),
         ("text.mp4", b"This is no video.\n" * 200, "not a video"),
         ("text.txt", b"This is no video.\n" * 200, "not a video"),
-        ("empty.mp4", b"", "not a video"),
+        ("empty.mp4", b"", "an empty file"),
     ],
 )
 async def test_what_is_no_video_is_said_in_one_sentence(

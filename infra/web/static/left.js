@@ -24,10 +24,23 @@ export class LeftPanel {
     const page = await (await fetch("/api/left")).json();
     setText("left-messages", count(page.total.messages));
     setText("left-size", bytes(page.total.size_bytes));
+    this.#showFields(page.fields);
     const key = page.messages.map((m) => `${m.topic}/${m.partition}/${m.offset}`).join();
     if (reading || key === this.#shown) return;
     this.#shown = key;
     list.replaceChildren(...page.messages.map((message) => item(message)));
+  }
+
+  #showFields(fields) {
+    const list = byId("left-fields");
+    if (list.childElementCount > 0) return;
+    for (const [topic, names] of Object.entries(fields)) {
+      const term = document.createElement("dt");
+      term.textContent = topic;
+      const told = document.createElement("dd");
+      told.textContent = names.join(", ");
+      list.append(term, told);
+    }
   }
 }
 
@@ -45,7 +58,17 @@ function item(message) {
   place.textContent = `partition ${message.partition}, offset ${message.offset}`;
   meta.append(topic, time, size, place);
   const text = document.createElement("pre");
-  text.textContent = message.text;
+  text.append(...marked(message.text));
   made.append(meta, text);
   return made;
+}
+
+// The text as it is, with the ids of tracks marked.
+function marked(text) {
+  return text.split(/("track_id":"[^"]*")/).map((part, i) => {
+    if (i % 2 === 0) return part;
+    const mark = document.createElement("mark");
+    mark.textContent = part;
+    return mark;
+  });
 }

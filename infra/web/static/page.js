@@ -1,37 +1,39 @@
 // The live page: follows /api/events and puts the numbers where they belong.
 import { drawShelf, heatShelf } from "./shelf.js";
 import { LatencyChart } from "./chart.js";
+import { setUpKill, showOutage } from "./kill.js";
 import { LeftPanel } from "./left.js";
+import { showStory } from "./story.js";
 import { ago, byId, count, duration, money, setText } from "./words.js";
 
 const NAMES = { gaze: "gazes", dwell: "dwells", decisions: "decisions", plays: "plays", baskets: "baskets" };
-const STEPS = [["infer_ms", "seen after"], ["event_ms", "told"], ["decide_ms", "decided"], ["render_ms", "on the glass"]];
-const COUNT_PATIENCE_MS = 20_000;
+const STEPS = [["infer_ms", "model"], ["event_ms", "event"], ["decide_ms", "decision"], ["render_ms", "screen"]];
+// Of fewer plays a percentile says nothing that the chart does not show.
+const PERCENTILE_PLAYS = 10;
 const ARM_NOTES = {
-  adaptive: "this time slot follows attention",
-  control: "this time slot keeps to the usual rotation, to compare with",
+  adaptive: "now, the screen follows attention",
+  control: "now, the usual rotation, to compare with",
 };
 
 const config = await (await fetch("/api/config")).json();
 const chart = new LatencyChart(byId("chart"));
 new LeftPanel();
 const shelf = drawShelf(byId("shelf"), config.layout);
-let newest = null;
 
-setUpKill();
+setUpKill(config.can_kill_broker);
+setUpArms();
 fitPlayer();
 follow();
 
 function follow() {
   const source = new EventSource("/api/events");
   source.onmessage = (event) => show(JSON.parse(event.data));
-  source.onerror = () => setText("now", "the page's server does not answer; trying again …");
+  source.onerror = () => setText("now", "the page's server does not answer: the run has ended, or it comes back in a moment");
 }
 
 function show(view) {
-  newest = view;
   setText("store-name", view.store_name);
-  byId("simulated").hidden = !view.simulated;
+  showSimulated(view);
   showServers(view.servers);
   setText("people", count(view.people));
   setText("watchers", count(view.watchers));
@@ -41,10 +43,23 @@ function show(view) {
   showLatency(view.latency);
   showBaskets(view.baskets);
   showCounts(view.counts);
+  showStory(view);
+  showOutage(view);
+}
+
+// What is simulated says so wherever a person reads it.
+function showSimulated(view) {
+  const effect = view.true_effect;
+  const words = effect === null ? "simulated" : `simulated, true effect ${count(100 * effect)} %`;
+  for (const id of ["simulated", "camera-simulated", "left-simulated"]) byId(id).hidden = !view.simulated;
+  byId("basket-simulated").hidden = !view.baskets.some((basket) => basket.simulated);
+  setText("simulated", words);
+  setText("basket-simulated", words);
 }
 
 function nowLine(view) {
-  if (view.people === null) return "no camera tells anything right now";
+  if (view.silent_ms === null) return "the camera is starting …";
+  if (view.people === null) return `no camera has told anything for ${ago(view.silent_ms)}`;
   const people = view.people === 1 ? "1 person in view" : `${view.people} people in view`;
   return `${people}, ${view.watchers} watching`;
 }
@@ -114,20 +129,43 @@ function showWhy(screen) {
   setText("arm-note", ARM_NOTES[screen.arm] ?? "");
 }
 
+function setUpArms() {
+  const { slot_ms: slotMs, adaptive_share: share } = config;
+  if (slotMs === null || share === null) return;
+  const [adaptive, control] = byId("arms").querySelectorAll("b");
+  adaptive.previousSibling.data = `A draw decides for each ${ago(slotMs)}: `;
+  adaptive.textContent = `ADAPTIVE (${count(100 * share)} %)`;
+  control.textContent = `CONTROL (${count(100 * (1 - share))} %)`;
+}
+
 function showLatency(latency) {
   setText("latency", latency.last_ms === null ? "–" : String(latency.last_ms));
   setText("latency-p50", latency.p50_ms === null ? "–" : `${latency.p50_ms} ms`);
   setText("latency-p95", latency.p95_ms === null ? "–" : `${latency.p95_ms} ms`);
   setText("latency-n", String(latency.plays));
-  const steps = latency.last_steps;
-  setText("steps", steps === null ? "" : STEPS.map(([key, words]) => `${words} ${steps[key]}`).join(" · "));
+  setText("latency-what", latency.plays === 1 ? "reaction" : "reactions");
+  byId("p95").hidden = latency.plays < PERCENTILE_PLAYS;
+  showSteps(latency.last_steps);
   chart.show(latency.recent_ms);
+}
+
+function showSteps(steps) {
+  if (steps === null) return;
+  const bar = byId("bar");
+  const legend = byId("steps");
+  while (bar.childElementCount < STEPS.length) {
+    bar.append(document.createElement("i"));
+    legend.append(document.createElement("li"));
+  }
+  STEPS.forEach(([key, words], i) => {
+    bar.children[i].style.flexGrow = Math.max(0, steps[key]);
+    put(legend.children[i], `${words} ${steps[key]}`);
+  });
 }
 
 function showBaskets(baskets) {
   const basket = baskets[0];
   if (basket === undefined) return;
-  byId("basket-simulated").hidden = !basket.simulated;
   setText("transactions", count(basket.transactions));
   setText("units", basket.units_per_basket.toFixed(2));
   setText("value", money(basket.value_per_basket, basket.currency));
@@ -138,10 +176,15 @@ function showBaskets(baskets) {
 function showCounts(counts) {
   rows(byId("counts"), counts.map((item) => ({
     id: item.what,
-    cells: [NAMES[item.what], count(item.log), count(item.database), item.log === item.database ? "✓" : "…"],
+    cells: [NAMES[item.what], count(item.log), count(item.database), mark(item)],
     testids: [null, `log-${item.what}`, `database-${item.what}`, `equal-${item.what}`],
-    equal: item.log !== null && item.log === item.database,
+    equal: item.state === "equal",
   })));
+}
+
+function mark(item) {
+  if (item.state === "forgotten") return `${Math.abs(item.log - item.database)} forgotten`;
+  return item.state === "equal" ? "✓" : "…";
 }
 
 // Rows are kept and only their changed cells written, so that nothing flickers.
@@ -168,47 +211,6 @@ function rows(body, wanted) {
 
 function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
-}
-
-function setUpKill() {
-  const button = byId("kill");
-  button.hidden = !config.can_kill_broker;
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    const before = newest?.servers.broker_breaks ?? 0;
-    const began = performance.now();
-    setText("kill-note", "Killing the broker …");
-    const answer = await fetch("/api/kill-broker", { method: "POST", headers: { "X-Smartstore": "page" } });
-    if (!answer.ok) {
-      setText("kill-note", "The broker could not be killed: the control address did not agree.");
-      button.disabled = false;
-      return;
-    }
-    setText("kill-note", "The broker is dead. Look at the screen: it stays lit.");
-    tellRecovery(before, began, () => { button.disabled = false; });
-  });
-}
-
-function tellRecovery(breaksBefore, began, done) {
-  let backAt = null;
-  const timer = setInterval(() => {
-    const { broker, broker_breaks: breaks } = newest.servers;
-    if (backAt === null) {
-      if (!broker || breaks === breaksBefore) return;
-      backAt = performance.now();
-    }
-    const seconds = ((backAt - began) / 1000).toFixed(1);
-    const equal = newest.counts.every((item) => item.log !== null && item.log === item.database);
-    // A shop that is busy is always some event ahead of its database; so this is not asked for ever.
-    if (!equal && performance.now() - backAt < COUNT_PATIENCE_MS) {
-      setText("kill-note", `The broker is back after ${seconds} s. Comparing the counts …`);
-      return;
-    }
-    clearInterval(timer);
-    const outcome = equal ? "the counts are equal: nothing lost, nothing twice" : "the counts are not equal yet: see above";
-    setText("kill-note", `The broker is back after ${seconds} s, and ${outcome}.`);
-    done();
-  }, 200);
 }
 
 // The player's page is laid out for its screen's pixels and scaled to fit, as on the wall.

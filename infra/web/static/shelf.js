@@ -1,9 +1,11 @@
 // The shelf from the layout, to scale in metres, with attention as heat.
+import { freshReaction } from "./story.js";
 import { duration } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN_M = 0.12;
-// A zone that held this much attention in the last minute glows fully; more cannot glow more.
+// A zone that held this much attention in the last minute glows fully; more cannot glow more. By the
+// root, so that the first second is seen and the twentieth still tells from the tenth.
 const FULL_HEAT_MS = 20_000;
 const FULL_OPACITY = 0.62;
 const BOARD_M = 0.035;
@@ -40,6 +42,7 @@ export function drawShelf(svg, layout) {
   for (const zone of zones) parts.zones.set(zone.zone_id, drawZone(svg, zone));
   for (const screen of screens) parts.screens.set(screen.screen_id, drawScreen(svg, screen));
   for (const camera of layout.cameras) if (camera.pose) drawCamera(svg, camera);
+  parts.link = element(svg, "path", { class: "shelf-link", d: "", "data-on": "false" });
   return parts;
 }
 
@@ -93,7 +96,7 @@ function drawScreen(svg, screen) {
   const text = { x: (x0 + x1) / 2, class: "shelf-screen-text" };
   const title = element(group, "text", { ...text, y: -(z0 + z1) / 2 + size * 0.1, "font-size": size, "font-weight": 600 });
   const below = element(group, "text", { ...text, y: -(z0 + z1) / 2 + size * 1.35, "font-size": size * 0.78 }, "");
-  return { title, below, size, width: (x1 - x0) * 0.9 };
+  return { title, below, size, width: (x1 - x0) * 0.9, foot: [(x0 + x1) / 2, -z0] };
 }
 
 function drawCamera(svg, camera) {
@@ -109,7 +112,7 @@ export function heatShelf(parts, view) {
   for (const target of view.targets) {
     const zone = parts.zones.get(target.target_id);
     if (zone === undefined) continue;
-    zone.heat.setAttribute("opacity", (FULL_OPACITY * Math.min(1, target.attention_ms / FULL_HEAT_MS)).toFixed(3));
+    zone.heat.setAttribute("opacity", (FULL_OPACITY * Math.sqrt(Math.min(1, target.attention_ms / FULL_HEAT_MS))).toFixed(3));
     const value = duration(target.attention_ms);
     if (zone.value.textContent !== value) zone.value.textContent = value;
     showEyes(zone, target.watchers ?? 0);
@@ -123,7 +126,22 @@ export function heatShelf(parts, view) {
     const below = watchers > 0 ? `${watchers} watching` : "";
     if (drawn.below.textContent !== below) drawn.below.textContent = below;
   }
+  showLink(parts, view);
   parts.svg.querySelector("title").textContent = `The shelf, as the camera sees it. ${told.join(", ")}`;
+}
+
+// A line from the zone that was looked at to the screen that answered, while that is news.
+function showLink(parts, view) {
+  const told = freshReaction(view);
+  const zone = told && parts.zones.get(told.target_id);
+  const screen = told && parts.screens.get(told.screen_id);
+  const on = Boolean(zone && screen);
+  parts.link.setAttribute("data-on", String(on));
+  if (!on) return;
+  const [x, y] = [zone.box.x + zone.box.width / 2, zone.box.y];
+  const [sx, sy] = screen.foot;
+  const half = (y + sy) / 2;
+  parts.link.setAttribute("d", `M${x} ${y}C${x} ${half} ${sx} ${half} ${sx} ${sy}`);
 }
 
 // One dot for each person who watches the zone now.

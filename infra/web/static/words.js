@@ -32,3 +32,11 @@ export function bytes(size) {
   if (size < 1_000) return `${size} B`;
   return size < 1_000_000 ? `${(size / 1_000).toFixed(1)} kB` : `${(size / 1_000_000).toFixed(1)} MB`;
 }
+
+export function clock(ms) {
+  return new Date(ms).toLocaleTimeString("en-GB");
+}
+
+export function seconds(ms) {
+  return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+}

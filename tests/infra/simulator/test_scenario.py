@@ -1,5 +1,6 @@
 """The script is the same for the same seed, at any time, and its truth is consistent."""
 
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -181,3 +182,17 @@ def test_a_truth_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     writer = TruthWriter(tmp_path / "file" / "truth.jsonl", Scenario(layout(), 1, 0), 0)
     with pytest.raises(TruthFileError, match="SMARTSTORE_TRUTH_FILE"), writer:
         pass
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=seeds)
+def test_the_restless_shopper_looks_at_the_next_zone_every_few_seconds(seed: int) -> None:
+    scenario = Scenario(layout(), seed, START_MS, restless=True)
+    first, second = visits(scenario, 2)
+    assert second.enter_ms <= first.leave_ms <= second.enter_ms + 8_000
+    glances = first.gazes
+    between = [b.from_ms - a.from_ms for a, b in itertools.pairwise(glances)]
+    assert 3_000 < min(between) <= max(between) < 4_500
+    assert all(a.target_id != b.target_id for a, b in itertools.pairwise(glances))
+    for glance in glances[:20]:
+        assert len(scenario.people(glance.from_ms)) == 1

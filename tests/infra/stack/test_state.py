@@ -67,7 +67,7 @@ def test_the_lock_of_a_killed_owner_is_no_obstacle(tmp_path: Path) -> None:
 
 def test_a_file_in_its_place_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("no folder")
-    with pytest.raises(StateFolderError, match=r"cannot be used: .*; mend"):
+    with pytest.raises(StateFolderError, match=r"cannot be used .*; mend"):
         StateFolder(tmp_path / "state").open()
 
 

@@ -231,7 +231,7 @@ async def test_a_name_is_used_once(supervisor: Supervisor) -> None:
     await supervisor.start(_part("p"))
     with pytest.raises(StackError, match="started before"):
         await supervisor.start(_part("p"))
-    with pytest.raises(StackError, match="no part 'q' was started: name one of p"):
+    with pytest.raises(StackError, match="no part 'q' was started; name one of p"):
         supervisor.pid("q")
 
 

@@ -39,7 +39,8 @@ def test_a_file_arrives(publisher: str, tmp_path: Path) -> None:
     told: list[str] = []
     download(f"{publisher}/folder/pose.pt", tmp_path / "got", told.append)
     assert (tmp_path / "got").read_bytes() == bytes(1000)
-    assert told == ["downloading pose.pt from its publisher"]
+    assert told[0] == "downloading pose.pt from its publisher"
+    assert told[-1] == "downloading pose.pt from its publisher, 0.0 MB"
 
 
 def test_a_file_too_large_is_dropped(

@@ -220,11 +220,11 @@ def test_the_publishers_file_is_fetched_once(
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("notes.onnx", b"hello, I am a text\n", "is no ONNX model"),
-        ("cut.onnx", make.yolo()[:-30], "is no ONNX model"),
-        ("empty.onnx", b"", "is no ONNX model"),
-        ("notes.pt", b"hello, I am a text\n", "is no PyTorch checkpoint"),
-        ("yolo11n-pose.pt", b"anything", "is not the publisher's"),
+        ("notes.onnx", b"hello, I am a text\n", "are no ONNX model"),
+        ("cut.onnx", make.yolo()[:-30], "are no ONNX model"),
+        ("empty.onnx", b"", "are no ONNX model"),
+        ("notes.pt", b"hello, I am a text\n", "are no PyTorch checkpoint"),
+        ("yolo11n-pose.pt", b"anything", "are not the publisher's"),
         (
             "detect.onnx",
             make.onnx(
@@ -318,3 +318,19 @@ def test_a_failed_export_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(ModelError, match=r"\(ValueError: these are no pose weights\)") as caught:
         prepare(tmp_path / "out", weights=checkpoint(tmp_path / "mine.pt"))
     assert "\n" not in str(caught.value)
+
+
+def test_an_interrupted_export_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "can_export", lambda: True)
+    monkeypatch.setattr(models, "_PROGRESS_EVERY_S", 0.05)
+    pid = tmp_path / "pid"
+    body = f'echo $$ >"{pid}"; exec sleep 600'
+    monkeypatch.setattr(sys, "executable", interpreter(tmp_path / "python", body))
+
+    def stopped(_: str) -> None:
+        if pid.exists() and pid.read_text().strip():
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        prepare(tmp_path / "out", weights=checkpoint(tmp_path / "mine.pt"), progress=stopped)
+    assert not Path("/proc", pid.read_text().strip()).exists()

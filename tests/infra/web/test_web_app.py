@@ -88,6 +88,35 @@ async def test_the_button_is_there_only_with_a_control_address() -> None:
             assert (await client.get("/api/config")).json()["can_kill_broker"] is expected
 
 
+async def test_the_page_is_told_of_the_experiment_and_the_true_effect() -> None:
+    settings = _settings(
+        web_simulated=True,
+        web_true_effect=0.0,
+        experiment_slot_ms=20_000,
+        experiment_adaptive_share=0.75,
+    )
+    async with _client(settings) as client:
+        config = (await client.get("/api/config")).json()
+        live = (await client.get("/api/live")).json()
+    assert (config["slot_ms"], config["adaptive_share"]) == (20_000, 0.75)
+    assert (live["simulated"], live["true_effect"]) == (True, 0.0)
+
+
+async def test_a_real_store_has_no_true_effect_to_tell(client: httpx.AsyncClient) -> None:
+    live = (await client.get("/api/live")).json()
+    assert (live["simulated"], live["true_effect"]) == (False, None)
+    assert (live["reaction"], live["outage"], live["silent_ms"]) == (None, None, None)
+
+
+def test_all_fields_of_what_left_are_named_and_none_is_a_picture_or_a_name() -> None:
+    fields = Left().page().fields
+    assert "track_id" in fields[topics.GAZE.name]
+    assert "watchers" in fields[topics.AUDIENCE.name]
+    for names in fields.values():
+        words = {word for name in names for word in name.split("_")}
+        assert not words & {"picture", "image", "frame", "jpeg", "face", "embedding", "name"}
+
+
 async def test_only_the_page_itself_may_kill_the_broker() -> None:
     async with _client(_settings(kill_broker_url="http://127.0.0.1:1/kill")) as client:
         assert (await client.post("/api/kill-broker")).status_code == 403

@@ -162,7 +162,7 @@ def test_repeats_change_nothing(live: Live) -> None:
         live.apply(topics.PLAY.name, _play("p", _NOW + 640))
         ended = {"phase": "ended", "duration_ms": 5, "stop_reason": "finished"}
         live.apply(topics.PLAY.name, _play("p", _NOW + 640, **ended))
-    counts = live.counts()
+    counts = live.counted.counts()
     assert (counts["gaze"], counts["decisions"], counts["plays"]) == (1, 1, 1)
     assert _tea(live, _NOW).attention_ms == 2_000
     assert live.latency().plays == 1
@@ -171,7 +171,7 @@ def test_repeats_change_nothing(live: Live) -> None:
 def test_other_stores_and_earlier_days_are_not_counted(live: Live) -> None:
     live.apply(topics.GAZE.name, _gaze("other", _NOW, 100, store_id="elsewhere"))
     live.apply(topics.GAZE.name, _gaze("old", _NOW - 7_200_000, 100))
-    assert live.counts()["gaze"] == 0
+    assert live.counted.counts()["gaze"] == 0
 
 
 def test_a_screen_shows_what_its_proof_says_and_why(live: Live) -> None:
@@ -239,6 +239,39 @@ def test_the_steps_add_up_to_the_whole(live: Live) -> None:
     assert sum(msgspec.structs.astuple(steps)) == live.latency().last_ms
 
 
+def test_a_gaze_read_anew_after_its_minute_is_no_new_attention(live: Live) -> None:
+    live.apply(topics.GAZE.name, _gaze("g", _NOW - RECENT_MS, 2_000))
+    assert _tea(live, _NOW + 1).attention_ms == 0
+    live.apply(topics.GAZE.name, _gaze("g2", _NOW, 1_000))
+    live.counted.begin_again()
+    live.apply(topics.GAZE.name, _gaze("g", _NOW - RECENT_MS, 2_000))
+    assert _tea(live, _NOW + 1).attention_ms == 1_000
+
+
+def test_a_reaction_is_told_with_the_zone_that_was_looked_at(live: Live) -> None:
+    assert live.reaction() is None
+    live.apply(topics.GAZE.name, _gaze("g", _NOW, 400))
+    live.apply(topics.PLAY.name, _play("p", _NOW + 640))
+    live.apply(topics.PLAY.name, _play("rotation", _NOW + 60_000, trace=None))
+    reaction = live.reaction()
+    assert reaction is not None
+    assert (reaction.target_name, reaction.creative_id) == ("Tea", "cr")
+    assert (reaction.latency_ms, reaction.screen_id) == (640, "sc")
+
+
+def test_a_reaction_whose_gaze_was_not_read_names_no_zone(live: Live) -> None:
+    live.apply(topics.PLAY.name, _play("p", _NOW + 640))
+    reaction = live.reaction()
+    assert reaction is not None
+    assert reaction.target_name is None
+
+
+def test_silence_is_counted_from_the_newest_beat(live: Live) -> None:
+    assert live.silent_ms(_NOW) is None
+    live.apply(topics.AUDIENCE.name, _audience("c1", _NOW, watchers=0))
+    assert live.silent_ms(_NOW + 9_000) == 9_000
+
+
 def test_a_simulated_basket_marks_the_store(live: Live) -> None:
     assert live.simulated is False
     line = BasketLine(sku="x", category="tea", units=Decimal(1), net_value=Decimal(2))
@@ -253,4 +286,4 @@ def test_a_simulated_basket_marks_the_store(live: Live) -> None:
     )
     live.apply(topics.BASKET.name, basket)
     assert live.simulated is True
-    assert live.counts()["baskets"] == 1
+    assert live.counted.counts()["baskets"] == 1

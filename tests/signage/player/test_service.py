@@ -355,7 +355,7 @@ async def test_a_taken_port_is_one_sentence(
     player: Player, tmp_path: Path, kafka: FakeKafka
 ) -> None:
     settings = settings_for(tmp_path / "other", player_port=player.port)
-    with pytest.raises(PlayerError, match="give another player_port"):
+    with pytest.raises(PlayerError, match="name another with --port"):
         create_player(settings, load_catalogue(), feed=kafka, proofs=kafka)
 
 

@@ -1,0 +1,35 @@
+"""All commands of `smartstore`, put together."""
+
+from typing import Any
+
+import typer
+
+# Typer brings a copy of click along and names only a part of its errors in public.
+from typer._click.exceptions import ClickException
+
+from infra.commands import bench, databases, demo, doctor, models, parts, topics
+
+#: What a command line raises whose words are wrong.
+UsageMistake = ClickException
+
+app = typer.Typer(
+    name="smartstore",
+    help="Shelf cameras to screens to baskets: a streaming smart-store event processor.",
+    epilog="Exit codes: 0 all well, 1 a fault of the program, 2 a mistake that you can mend (one "
+    "sentence on standard error says how), 130 interrupted before it was done.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+demo.add_to(app)
+parts.add_to(app)
+app.add_typer(models.app, name="models")
+app.add_typer(topics.app, name="topics")
+app.add_typer(databases.app, name="db")
+app.add_typer(bench.app, name="bench")
+doctor.add_to(app)
+
+
+def command_line() -> Any:
+    """The whole command line; call its `main`."""
+    return typer.main.get_command(app)
