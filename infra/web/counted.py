@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from infra.web.view import CountView
-
 #: Ids that are kept for counting, of one kind; beyond it the count is given up, not wrong.
 _MOST_IDS = 1_000_000
 
@@ -64,31 +62,3 @@ class Counted:
     def forgotten(self) -> dict[str, int]:
         """What was read once and is in the log no more. Right once the log is read to its end."""
         return {what: len(kind.before) for what, kind in self._kinds.items()}
-
-
-def compare(
-    what: str, log: int | None, database: int | None, *, unread: int, unlogged: int
-) -> CountView:
-    """Holds the log's count against the database's.
-
-    Arguments:
-        unread: of the log's, those that the broker forgot: they may never have been stored.
-        unlogged: records that were stored and the broker forgot: they may never have been read.
-
-    >>> compare("plays", 5, 5, unread=0, unlogged=0).state
-    'equal'
-    >>> compare("plays", 5, 4, unread=0, unlogged=0).state
-    'behind'
-    >>> compare("plays", 5, 4, unread=1, unlogged=0).state
-    'forgotten'
-    """
-    if log is None or database is None:
-        return CountView(what=what, log=log, database=database, state="behind")
-    missing = log - database
-    forgotten = -unlogged <= missing <= unread
-    return CountView(
-        what=what,
-        log=log,
-        database=database,
-        state="equal" if missing == 0 else "forgotten" if forgotten else "behind",
-    )

@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
-from infra.web.counted import COUNTED, compare
+from infra.web.counted import COUNTED
 from infra.web.feed import Feed
 from infra.web.left import CAMERA_TOPICS, Left
 from infra.web.live import Live
-from infra.web.outage import Outage
+from infra.web.outage import Outage, Row
 from infra.web.probe import Probe
 from infra.web.settings import WebSettings
 from infra.web.totals import TotalsReader
-from infra.web.view import CountView, LeftPage, LiveView, ServersView
+from infra.web.view import LeftPage, LiveView, ServersView
 from streams.contracts.layout import StoreLayout
 
 #: The page is told at most this often, and at least every other interval: a glance is followed by
@@ -80,10 +80,10 @@ class Hub:
         totals = self._totals.totals
         self._outage.step(
             _now_ms(),
+            self._rows(),
             broker_up=self._feed.up,
             log_read=self._feed.read,
             database_at_ms=totals.asked_at_ms if totals else None,
-            counts=self._counts(),
         )
 
     async def next(self) -> bytes | None:
@@ -123,17 +123,17 @@ class Hub:
             latency=live.latency(),
             reaction=live.reaction(),
             baskets=baskets,
-            counts=self._counts(),
+            counts=tuple(self._outage.count(row) for row in self._rows()),
             outage=self._outage.view(),
             broker_forgot=totals.forgotten if totals else None,
             left=self._left.total(),
         )
 
-    def _counts(self) -> tuple[CountView, ...]:
+    def _rows(self) -> tuple[Row, ...]:
         counted, totals = self._live.counted, self._totals.totals
         logged, forgotten = counted.counts(), counted.forgotten()
         return tuple(
-            compare(
+            Row(
                 what,
                 logged[what],
                 totals.counts[what] if totals else None,

@@ -198,7 +198,7 @@ CASES = [
         "neither video nor simulation",
         "gateway --layout examples/aisle.yaml",
         "no camera was named",
-        "give --camera FILE or --simulate",
+        "give one of --camera FILE",
     ),
     Case(
         "unknown area",

@@ -1,20 +1,16 @@
 // The button that kills the broker, and the story of what happens then.
-import { byId, clock, count, seconds, setText } from "./words.js";
-
-const HINT = "Kill the broker and look: the screen stays lit, and the counts come out equal.";
+import { byId, clock, count, seconds } from "./words.js";
 
 export function setUpKill(allowed) {
   const button = byId("kill");
-  button.hidden = !allowed;
-  if (!allowed) return;
-  tell("idle", HINT);
+  button.hidden = byId("kill-hint").hidden = !allowed;
   button.addEventListener("click", async () => {
     button.disabled = true;
-    tell("killing", "Killing the broker …");
+    tell("killing", ["Killing the broker …"]);
     const answer = await fetch("/api/kill-broker", { method: "POST", headers: { "X-Smartstore": "page" } });
     // The story goes on with what the server tells; it may be pressed again once that is over.
     if (answer.ok) return;
-    tell("refused", "The broker could not be killed: the control address did not agree.");
+    tell("refused", ["The broker could not be killed: the control address did not agree."]);
     button.disabled = false;
   });
 }
@@ -23,31 +19,52 @@ export function showOutage(view) {
   const outage = view.outage;
   if (outage === null) return;
   const began = outage.killed_at_ms ?? outage.gone_at_ms;
-  const told = [`${outage.killed_at_ms === null ? "Broker gone" : "Killed"} at ${clock(began)}: the screen plays on.`];
+  const told = [`Broker ${outage.killed_at_ms === null ? "gone" : "killed"} at ${clock(began)}: the screen plays on`];
   let stage = "away";
   if (outage.back_at_ms !== null) {
     stage = "back";
-    told.push(`Back after ${seconds(outage.back_at_ms - began)}.`);
+    told.push(`back after ${seconds(outage.back_at_ms - began)}`);
   }
   if (outage.equal_at_ms !== null) {
     stage = "equal";
-    told.push(`Counts equal again after ${seconds(outage.equal_at_ms - began)}: nothing lost, nothing twice.`);
-    const forgot = view.counts.filter((item) => item.state === "forgotten");
-    if (forgot.length > 0) {
-      const many = forgot.reduce((sum, item) => sum + Math.abs(item.log - item.database), 0);
-      told[told.length - 1] = `Counts settled after ${seconds(outage.equal_at_ms - began)}; the dying broker forgot ${count(many)}.`;
-    }
+    told.push(settled(view, seconds(outage.equal_at_ms - began)));
     byId("kill").disabled = false;
   } else if (stage === "back") {
-    told.push("Comparing the counts …");
+    told.push("comparing the counts …");
   }
-  if (view.broker_forgot > 0) {
-    told.push(`The embedded broker lost ${count(view.broker_forgot)} stored ${view.broker_forgot === 1 ? "record" : "records"} of its last second; the sink noticed, by offset.`);
-  }
-  tell(stage, told.join(" "));
+  tell(stage, told);
 }
 
-function tell(stage, text) {
-  byId("kill-note").dataset.stage = stage;
-  setText("kill-note", text);
+function settled(view, after) {
+  const forgot = view.counts.filter((item) => item.state === "forgotten");
+  const many = forgot.reduce((sum, item) => sum + Math.abs(item.log - item.database), 0);
+  const outcome = many === 0
+    ? `counts equal again after ${after}: nothing lost, nothing twice`
+    : `counts settled after ${after}: all but ${count(many)} that the dying broker forgot`;
+  if (view.broker_forgot === 0) return outcome;
+  // The sink found these by their offsets; it had stored them before the broker forgot them.
+  const records = view.broker_forgot === 1 ? "record" : "records";
+  return `${outcome} (the embedded broker forgot ${count(view.broker_forgot)} ${records}; they had been stored)`;
+}
+
+function tell(stage, steps) {
+  byId("outage").hidden = false;
+  const list = byId("kill-note");
+  list.dataset.stage = stage;
+  while (list.children.length > steps.length) list.lastElementChild.remove();
+  steps.forEach((words, i) => {
+    if (list.children.length <= i) list.append(step(i + 1));
+    const told = list.children[i].lastElementChild;
+    if (told.textContent !== words) told.textContent = words;
+  });
+}
+
+function step(number) {
+  const item = document.createElement("li");
+  const nr = document.createElement("span");
+  nr.className = "nr";
+  nr.textContent = String(number);
+  nr.ariaHidden = "true";
+  item.append(nr, document.createElement("span"));
+  return item;
 }

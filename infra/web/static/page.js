@@ -11,8 +11,8 @@ const STEPS = [["infer_ms", "model"], ["event_ms", "event"], ["decide_ms", "deci
 // Of fewer plays a percentile says nothing that the chart does not show.
 const PERCENTILE_PLAYS = 10;
 const ARM_NOTES = {
-  adaptive: "now, the screen follows attention",
-  control: "now, the usual rotation, to compare with",
+  adaptive: "follows attention",
+  control: "the usual rotation",
 };
 
 const config = await (await fetch("/api/config")).json();
