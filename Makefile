@@ -16,7 +16,7 @@ install: $(STAMP)  ## the environment in .venv, from the lock
 $(STAMP): locks/dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' locks/dev.lock)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r locks/dev.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r locks/dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $(STAMP)
 

@@ -45,6 +45,9 @@ _READ_BY = {
 }
 _CATCH_UP_S = 20.0
 
+#: The embedded broker answers an empty fetch at once. Who a shopper waits for asks it often.
+_FETCH_PAUSE_MS = {"react": 10, "player": 10, "sink": 50, "measure": 50, "web": 50}
+
 #: One machine has one worker a group: a few partitions are plenty, and start faster.
 _PARTITIONS = 4
 
@@ -234,9 +237,10 @@ class Chain:
         env: dict[str, str] | None = None,
     ) -> Part:
         ready = self.state.run / f"{name}.ready"
+        pause = {"SMARTSTORE_FETCH_PAUSE_MS": str(_FETCH_PAUSE_MS.get(arguments[0], 0))}
         command = Command(
             [sys.executable, "-m", "infra", *arguments, "--ready-file", str(ready)],
-            env={**self._environment(stack), **(env or {})},
+            env={**self._environment(stack), **pause, **(env or {})},
         )
         return Part(
             name,

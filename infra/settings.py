@@ -40,4 +40,10 @@ class PlaceSettings(BaseSettings):
     models: Path | None = Field(default=None, description="A folder that holds weights")
     database: str | None = Field(default=None, description="DSN of the database")
     kafka: str | None = Field(default=None, description="The Kafka broker, host:port")
+    fetch_pause_ms: int = Field(
+        default=0,
+        ge=0,
+        le=1_000,
+        description="Wait after a fetch that brought nothing (ms), for a broker that does not",
+    )
     triton: str | None = Field(default=None, description="Triton's gRPC address, host:port")

@@ -7,7 +7,6 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 
-
 #: Frame headers, tables and application data: what comes first in a JPEG.
 _JPEG_SEGMENTS = tuple(bytes([code]) for code in (0xC0, 0xC2, 0xC4, 0xDB, 0xE0, 0xE1, 0xE2, 0xEE))
 

@@ -17,6 +17,7 @@ import typer
 from infra.commands.runtime import (
     check_database,
     layout_of,
+    pace_fetches,
     ready_with,
     run_until_signal,
     settings_of,
@@ -74,6 +75,8 @@ def gateway(
     ready_file: ReadyFile = None,
 ) -> None:
     """The cameras of one area: pictures in, events out. Waits for broker and Triton."""
+    import cv2
+
     from infra.report import write_report
     from vision.clock import wall_ms
     from vision.detector import TritonDetector
@@ -85,6 +88,8 @@ def gateway(
     store = layout_of(layout)
     area_id = _area(store, area)
     settings = settings_of(GatewaySettings, preview_port=preview_port)
+    # OpenCV's workers spin: with two of them a drawn picture costs 2.5 times the processor time.
+    cv2.setNumThreads(1)
     if webcam is None:
         sources = _sources(store.area(area_id), camera or [], simulate, seed, start_ms)
     elif simulate or camera:
@@ -131,6 +136,7 @@ def react(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
     from streams.worker import run_worker
 
     store = layout_of(layout)
+    pace_fetches()
     settings = settings_of(ReactSettings)
     experiment = settings_of(ExperimentSettings).experiment()
     policy = RulePolicy(load_catalogue().creatives, store.zones)
@@ -147,6 +153,7 @@ def measure(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
     from streams.worker import run_worker
 
     store = layout_of(layout)
+    pace_fetches()
     settings = settings_of(MeasureSettings)
     experiment = settings_of(ExperimentSettings).experiment()
     if not run_until_signal(lambda stop: wait_for_broker(settings.kafka, stop)):
@@ -161,6 +168,7 @@ def sink(ready_file: ReadyFile = None) -> None:
     from streams.sink.run import run_sink
     from streams.sink.settings import SinkSettings
 
+    pace_fetches()
     settings = settings_of(SinkSettings)
     check_database(settings.database)
     run_until_signal(lambda stop: run_sink(settings, stop=stop, ready=ready_with(ready_file)))
@@ -183,6 +191,7 @@ def player(
     if not found:
         known = ", ".join(s.screen_id for s in store.screens) or "none"
         raise UserError(f"the layout has no screen {screen!r}; name one with --screen: {known}")
+    pace_fetches()
     settings = settings_of(
         PlayerSettings,
         store_id=store.store_id,
@@ -208,6 +217,7 @@ def web(
     from infra.web.settings import WebSettings
 
     store = layout_of(layout)
+    pace_fetches()
     settings = settings_of(WebSettings, web_port=port, player_url=player_url)
     check_database(settings.database)
     run_until_signal(lambda stop: run_web(settings, store, stop=stop, ready=ready_with(ready_file)))

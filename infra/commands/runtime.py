@@ -99,6 +99,15 @@ def layout_of(path: Path | None) -> StoreLayout:
     return load_layout(chosen)
 
 
+def pace_fetches() -> None:
+    """Does what SMARTSTORE_FETCH_PAUSE_MS says, for a process that reads from Kafka."""
+    pause_ms = settings_of(PlaceSettings).fetch_pause_ms
+    if pause_ms:
+        from infra.stack.pacing import pace_empty_fetches
+
+        pace_empty_fetches(pause_ms / 1000)
+
+
 def ready_with(path: Path | None) -> Ready:
     """What a process calls once it works: it makes the file that its supervisor waits for."""
 

@@ -30,7 +30,7 @@ _PER_EYES, _PER_SPAN, _PER_SHOULDERS, _PER_BOX, _PER_HEIGHT = 2.4, 1.25, 0.45, 0
 
 #: What is blurred, in breadths of the head to each side of its middle: half a head more than
 #: there is of it, and room for a hat.
-_BESIDE, _ABOVE_AND_BELOW, _HIGHEST = 0.95, 1.3, 2.0
+_BESIDE, _BEHIND, _ABOVE_AND_BELOW, _HIGHEST = 0.95, 0.8, 1.3, 2.0
 
 #: The top of a box that holds the head of somebody who stands (a third of it), or of whom the
 #: picture shows the upper body alone (as high as three quarters of its breadth).
@@ -196,7 +196,11 @@ def _head(points: Floats, confidence: Floats, corners: Floats) -> Region | None:
     # A box begins at the crown, unless a hand is held above it.
     up = min(y - float(corners[0, 1]), _HIGHEST * breadth)
     tall = max(_ABOVE_AND_BELOW * breadth, up)
-    return Region(x, y, _BESIDE * breadth, tall, breadth, _ROUND)
+    wide = _BESIDE * breadth
+    if float(confidence[list(_EARS)].min()) < _SURE:
+        # In profile all keypoints lie in the front half.
+        wide = max(wide, float(np.ptp(seen[:, 0])) / 2 + _BEHIND * breadth)
+    return Region(x, y, wide, tall, breadth, _ROUND)
 
 
 def _top(corners: Floats) -> Region:
