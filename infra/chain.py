@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 from pydantic import SecretStr
@@ -24,7 +24,7 @@ from infra.rundb import count_rows, create_run_database
 from infra.simulator.receipts import SIGNAGE_EFFECT
 from infra.snapshots import publish_snapshots
 from infra.stack.environment import ensure_environment
-from infra.stack.part import Part, PartEvent
+from infra.stack.part import Part, PartEvent, Restart
 from infra.stack.ports import LOOPBACK, free_port
 from infra.stack.process import Command
 from infra.stack.settings import StackSettings
@@ -54,7 +54,7 @@ _PARTITIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is run. Without a `camera_file` the store is simulated, with its truth known.
+    """What is run. Without a `camera_file` or a `webcam` (its number) the store is simulated.
 
     `seconds` None means until stopped, or until the file's end. `headless` reads the players'
     pages by a program. `adaptive_share` of the slots of `slot_ms` react, the others are control.
@@ -64,6 +64,7 @@ class Plan:
     layout_path: Path
     layout: StoreLayout
     camera_file: Path | None
+    webcam: int | None
     seconds: float | None
     headless: bool
     weights: Path | None
@@ -74,6 +75,11 @@ class Plan:
     slot_ms: int
     web_port: int | None = None
     restless: bool = False
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the store is the simulated one."""
+        return self.camera_file is None and self.webcam is None
 
 
 class Companion(Protocol):
@@ -118,7 +124,7 @@ class Chain:
     @property
     def simulated(self) -> bool:
         """Whether the store is the simulated one."""
-        return self.plan.camera_file is None
+        return self.plan.simulated
 
     @property
     def stack(self) -> EmbeddedStack:
@@ -160,7 +166,6 @@ class Chain:
             try:
                 await self._start_parts(stack, kill_switch.url)
                 pages = self._open_pages(pages_stop)
-                await self._start_gateway(stack)
                 started = loop.time()
                 self.up = True
                 self.say("up")
@@ -193,7 +198,7 @@ class Chain:
             progress=self.say,
         )
         if model.note is not None:
-            self.say(model.note)
+            self.listen(PartEvent("model", "note", model.note))
         return model
 
     async def _prepare_servers(self, stack: EmbeddedStack) -> None:
@@ -233,7 +238,7 @@ class Chain:
         name: str,
         arguments: Sequence[str],
         *,
-        restart: Literal["always", "on_failure", "never"] = "always",
+        restart: Restart = "always",
         env: dict[str, str] | None = None,
     ) -> Part:
         ready = self.state.run / f"{name}.ready"
@@ -265,16 +270,17 @@ class Chain:
         env = {
             "SMARTSTORE_PREVIEW_URL": f"http://{LOOPBACK}:{self._preview_port}/preview.mjpg",
             "SMARTSTORE_WEB_SINCE_MS": str(_now_ms()),
+            "SMARTSTORE_KILL_BROKER_URL": kill_broker_url,
         }
         if self.simulated:
             env["SMARTSTORE_WEB_SIMULATED"] = "true"
             env["SMARTSTORE_WEB_TRUE_EFFECT"] = str(SIGNAGE_EFFECT)
-            env["SMARTSTORE_KILL_BROKER_URL"] = kill_broker_url
         for url in self.player_urls.values():
             # A mirror leaves the screen to the page that is read by a program.
             env["SMARTSTORE_PLAYER_URL"] = url + ("?mirror=1" if self.plan.headless else "")
             break
         parts.append(self._part(stack, "web", ["web", "--port", str(web_port)], env=env))
+        parts += self._camera_parts(stack)
         await asyncio.gather(*(stack.supervisor.start(part) for part in parts))
 
     def _open_pages(self, stop: asyncio.Event) -> list["asyncio.Task[None]"]:
@@ -286,27 +292,26 @@ class Chain:
             self._pages.append(HeadlessPage(LOOPBACK, port, told))
         return [asyncio.create_task(page.run(stop)) for page in self._pages]
 
-    async def _start_gateway(self, stack: EmbeddedStack) -> None:
+    def _camera_parts(self, stack: EmbeddedStack) -> list[Part]:
+        """The gateway, and the till of a simulated store."""
         self.source_start_ms = _now_ms()
         start = ["--start-ms", str(self.source_start_ms)]
         gateway = ["gateway", "--stats", str(self._stats), *start]
+        parts = []
         if self.plan.camera_file is not None:
             gateway += ["--camera", str(self.plan.camera_file.resolve())]
+        elif self.plan.webcam is not None:
+            gateway += ["--webcam", str(self.plan.webcam)]
         else:
             gateway += ["--simulate", "--seed", str(self.plan.seed)]
             till = ["till", "--seed", str(self.plan.seed), *start]
-            await stack.supervisor.start(self._part(stack, "till", till))
-        part = self._part(
-            stack,
-            "gateway",
-            gateway,
-            restart="always" if self.simulated else "on_failure",
-            env={
-                "SMARTSTORE_PREVIEW_PORT": str(self._preview_port),
-                "SMARTSTORE_TRUTH_FILE": str(self.state.run / "truth.jsonl"),
-            },
-        )
-        await stack.supervisor.start(part)
+            parts.append(self._part(stack, "till", till))
+        env = {
+            "SMARTSTORE_PREVIEW_PORT": str(self._preview_port),
+            "SMARTSTORE_TRUTH_FILE": str(self.state.run / "truth.jsonl"),
+        }
+        restart: Restart = "always" if self.simulated else "on_failure"
+        return [*parts, self._part(stack, "gateway", gateway, restart=restart, env=env)]
 
     @property
     def _stats(self) -> Path:
@@ -385,7 +390,7 @@ class Chain:
                 None if first is None else round((first - began_ms) / 1000, 1)
             ),
             detector=detector,
-            stays=[] if self.simulated else tally.stays(self.source_start_ms),
+            stays=tally.stays(self.source_start_ms) if self.plan.camera_file else [],
             errors=errors,
         )
 

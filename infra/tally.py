@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.report import Events, Latency, Stay, percentiles
 from streams.contracts import topics
+from streams.contracts.attention import AttentionWindow
 from streams.contracts.codec import decode
 from streams.contracts.errors import ContractError
 from streams.contracts.signage import Content, Decision, Play
@@ -82,7 +83,7 @@ class Tally:
                 self.audience.add((event.gateway_id, event.camera_id, event.seq))
             case _ if topic == topics.BASKET.name:
                 self.baskets.add(event.basket_id)
-            case _:
+            case AttentionWindow():
                 self.attention.add((event.target_id, event.window_start_ms))
 
     def _add_gazes(self, batch: GazeBatch) -> None:

@@ -53,6 +53,7 @@ def kill(
         layout_path=DEMO_LAYOUT,
         layout=load_layout(DEMO_LAYOUT),
         camera_file=None,
+        webcam=None,
         seconds=None,
         headless=True,
         weights=None,

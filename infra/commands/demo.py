@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 #: The demo's store, which comes with the product.
 DEMO_LAYOUT = Path(__file__).parents[1] / "simulator" / "store.yaml"
 
+#: One's own desk as a store, for a webcam.
+WEBCAM_LAYOUT = DEMO_LAYOUT.with_name("webcam.yaml")
+WEBCAM = 0
+
 #: A slot of the demo is short, so that a visitor of a minute sees both arms.
 DEMO_SLOT_MS = 20_000
 DEMO_ADAPTIVE_SHARE = 0.75
 
-_LOUD = {"died", "failed", "restarting"}
+_LOUD = {"died", "failed", "restarting", "note"}
 
 Seconds = Annotated[
     float | None,
@@ -81,16 +85,21 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated store.")] = 1,
     adaptive_share: Share = DEMO_ADAPTIVE_SHARE,
     port: Port = None,
+    webcam: Annotated[
+        bool, typer.Option(help="Your own camera: look left or right, and the screen follows.")
+    ] = False,
 ) -> None:
-    """Shows the whole chain with a simulated store. Ctrl-C ends it."""
+    """Shows the whole chain with a simulated store, or with your webcam. Ctrl-C ends it."""
     from infra.chain import Plan
 
-    path = layout or DEMO_LAYOUT
+    device = _webcam() if webcam else None
+    path = layout or (DEMO_LAYOUT if device is None else WEBCAM_LAYOUT)
     _run(
         Plan(
             layout_path=path,
             layout=load_layout(path),
             camera_file=None,
+            webcam=device,
             seconds=seconds,
             headless=headless,
             weights=weights,
@@ -132,6 +141,7 @@ def run(
             layout_path=layout,
             layout=store,
             camera_file=camera,
+            webcam=None,
             seconds=seconds,
             headless=headless,
             weights=weights,
@@ -144,6 +154,16 @@ def run(
         ),
         report,
     )
+
+
+def _webcam() -> int | None:
+    """The webcam's number; None, and a line that says so, where there is none."""
+    from vision.webcam import webcam_present
+
+    if webcam_present(WEBCAM):
+        return WEBCAM
+    Console(soft_wrap=True).print("There is no webcam here: showing the simulated store instead.")
+    return None
 
 
 def _run(plan: "Plan", report_file: Path | None) -> None:
@@ -211,7 +231,7 @@ class _Progress:
     def listen(self, event: PartEvent) -> None:
         """A part's event: what starts is shown in the status line, what dies stays readable."""
         if event.phase in _LOUD:
-            self._console.print(f"{event.part} {event.phase} {event.detail}", markup=False)
+            self._console.print(f"{event.part} {event.phase}: {event.detail}", markup=False)
         elif event.phase in ("starting", "preparing"):
             self._starting.add(event.part)
             detail = event.detail or ", ".join(sorted(self._starting))
@@ -235,7 +255,8 @@ class _Progress:
 
 def _print(console: Console, report: "Report") -> None:
     events, rows = report.events, report.database
-    label = " (simulated store)" if report.simulated else ""
+    effect = report.true_effect_on_baskets
+    label = "" if effect is None else f" (simulated, true effect on baskets {effect:.0%})"
     console.print(f"run {report.run_id}, {report.seconds:.0f} s{label}")
     for camera in report.cameras:
         console.print(f"  camera {camera.id}: {camera.frames_inferred} frames inferred")

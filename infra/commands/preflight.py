@@ -37,7 +37,7 @@ def check(plan: "Plan", settings: StackSettings, report: Path | None) -> None:
         UserError, StackError, DetectorModelError, SimulatorError: what cannot work, and why.
     """
     check_one_area(plan.layout, plan.layout_path)
-    if plan.camera_file is None:
+    if plan.simulated:
         check_stage(plan.layout)
     check_models(plan.weights, plan.models_dir)
     if settings.triton_environment is not None:

@@ -5,6 +5,7 @@ core. Apache Kafka waits as it is asked to, and is not slowed by this.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from aiokafka.consumer.fetcher import Fetcher
@@ -21,7 +22,9 @@ def pace_empty_fetches(pause_s: float) -> None:
     async def ask_and_wait(self: Fetcher, *arguments: Any) -> bool:
         found: bool = await ask(self, *arguments)
         if not found:
-            await asyncio.sleep(pause_s)
+            # Whoever closes a fetcher cancels its step and awaits it: it has to end, not to raise.
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(pause_s)
         return found
 
     Fetcher._proc_fetch_request = ask_and_wait  # noqa: SLF001

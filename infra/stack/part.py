@@ -25,6 +25,7 @@ Phase = Literal[
     "failed",
     "stopping",
     "stopped",
+    "note",
 ]
 
 

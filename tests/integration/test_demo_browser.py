@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -123,8 +124,9 @@ class Demo:
         return row[0], row[1] or Decimal(0), row[2] or Decimal(0)
 
     def tally(self) -> Tally:
-        """What the topics hold."""
-        return asyncio.run(read_log(self.kafka))
+        """What the topics hold. In a thread: Playwright's loop runs in this one."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, read_log(self.kafka)).result()
 
     def state(self) -> dict[str, Any]:
         """What the player says of itself."""
@@ -270,13 +272,17 @@ def test_the_numbers_are_those_of_the_database_and_of_the_topics(live: Watched, 
         logged |= {"decisions": len(tally.decisions), "plays": len(tally.plays_ended)}
         for kind in KINDS:
             page = number(told[f"log-{kind}"]), number(told[f"database-{kind}"])
-            if page == (logged[kind], rows[kind]):
+            if rows[kind] > 0 and page == (logged[kind], rows[kind]):
                 missing.discard(kind)
         n, units, value = baskets
         figures = [number(told[key]) for key in ("transactions", "units-total", "value-total")]
         each = [number(told[key]) for key in ("units", "value")]
         wanted = [round(float(units) / max(n, 1), 2), round(float(value) / max(n, 1), 2)]
-        if figures == [n, round(float(units), 1), round(float(value), 2)] and each == wanted:
+        if (
+            n > 1
+            and figures == [n, round(float(units), 1), round(float(value), 2)]
+            and each == wanted
+        ):
             missing.discard("basket figures")
         reactions = tally.latency().capture_to_render
         if reactions.n and number(told["latency-n"]) == reactions.n:
@@ -292,8 +298,6 @@ def test_the_numbers_are_those_of_the_database_and_of_the_topics(live: Watched, 
         until(hold_against, SETTLE_S)
     except AssertionError:
         pytest.fail(f"never equal: {missing}; last seen {seen[-1]}")
-    last = seen[-1]["rows"]
-    assert all(last[kind] > 0 for kind in KINDS), last
     assert live.complaints == []
 
 

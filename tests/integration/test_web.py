@@ -168,6 +168,8 @@ async def test_the_page_tells_what_the_log_and_the_database_hold(stack: Embedded
         assert view["latency"]["last_ms"] == 640
         assert view["screens"][0]["sentence"] == "The usual rotation."
         assert view["screens"][0]["arm"] == "control"
+        assert view["reaction"]["latency_ms"] == 640
+        assert view["broker_forgot"] == 0
         (basket,) = view["baskets"]
         assert (basket["transactions"], basket["units"], basket["value"]) == (2, 9.0, 13.5)
         assert (basket["units_per_basket"], basket["value_per_basket"]) == (4.5, 6.75)
@@ -187,6 +189,11 @@ async def test_the_page_tells_what_the_log_and_the_database_hold(stack: Embedded
         view = await _follow(client, lambda v: v["servers"]["broker_breaks"] > 0)
         view = await _follow(client, lambda v: v["servers"]["broker"])
         assert complete(view)
+        view = await _follow(client, lambda v: v["outage"]["equal_at_ms"] is not None)
+        assert complete(view)
+        outage = view["outage"]
+        assert outage["killed_at_ms"] is None
+        assert outage["gone_at_ms"] < outage["back_at_ms"] < outage["equal_at_ms"]
 
         # An open stream does not hold up the stop.
         async with client.stream("GET", "/api/events") as answer:

@@ -49,10 +49,10 @@ _GROWS_AT_ONCE, _GROWS_PER_S = 1.2, 0.4
 #: of the head on either side of that one's: for a second all around it is blurred.
 _ASIDE, _HIDES_S, _BESIDE_ANOTHER = 0.2, 1.0, 1.4
 
-#: No head is smaller than this: what is found of it is.
+#: No head is taken to be smaller than this, however little of it is found.
 _SMALLEST_PX = 4.0
 
-#: Squares across a head's breadth once it is blurred: so few that nobody can be told from them.
+#: Squares across the breadth of a blurred head: so few that they tell nobody from another.
 _SQUARES = 2.5
 
 #: From an outline of this power on a region is a rectangle with round corners; 2 is an ellipse.

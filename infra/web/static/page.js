@@ -144,6 +144,7 @@ function showLatency(latency) {
   setText("latency-p95", latency.p95_ms === null ? "–" : `${latency.p95_ms} ms`);
   setText("latency-n", String(latency.plays));
   setText("latency-what", latency.plays === 1 ? "reaction" : "reactions");
+  byId("latency-none").hidden = latency.plays > 0;
   byId("p95").hidden = latency.plays < PERCENTILE_PLAYS;
   showSteps(latency.last_steps);
   chart.show(latency.recent_ms);

@@ -30,5 +30,17 @@ async def test_only_an_empty_fetch_is_followed_by_a_pause(
     assert slept == pauses
 
 
+async def test_a_fetch_that_is_given_up_answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(self: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(Fetcher, "_proc_fetch_request", ask)
+    pace_empty_fetches(3_600.0)
+    task = asyncio.ensure_future(Fetcher._proc_fetch_request(None))  # noqa: SLF001
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await task is False
+
+
 def test_the_step_that_is_wrapped_is_there() -> None:
     assert inspect.iscoroutinefunction(Fetcher._proc_fetch_request)  # noqa: SLF001
