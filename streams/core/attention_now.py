@@ -25,6 +25,7 @@ class GazeNow:
 
     gaze_id: str
     gateway_id: str
+    camera_id: str
     track_id: str
     target_id: str
     started_at_ms: int
@@ -88,7 +89,8 @@ def step(state: AreaState, event: GazeBatch | Audience) -> AreaState:
         people = {target.target_id: target.people for target in event.targets}
         told_at_ms = max(at_ms, camera.heard.at_ms if camera else 0)
         camera = _Camera(_Heard(event.seq, told_at_ms), people)
-        state = replace(state, cameras={**state.cameras, key: camera})
+        gazes = _without_the_unseen(state.gazes, event)
+        state = replace(state, gazes=gazes, cameras={**state.cameras, key: camera})
     return _pruned(replace(state, newest_ms=max(state.newest_ms, at_ms)))
 
 
@@ -98,20 +100,55 @@ def _with_gazes(state: AreaState, batch: GazeBatch, *, restarted: bool) -> AreaS
         gone = state.gateways[batch.gateway_id].at_ms
         for gaze in state.gazes.values():
             if gaze.gateway_id == batch.gateway_id and gaze.ended_at_ms is None:
-                ended_at_ms = max(gaze.started_at_ms, gone)
-                length_ms = ended_at_ms - gaze.started_at_ms
-                gazes[gaze.gaze_id] = replace(gaze, ended_at_ms=ended_at_ms, attention_ms=length_ms)
+                gazes[gaze.gaze_id] = _closed(gaze, gone)
     for event in batch.events:
         if event.phase == "started" and event.gaze_id in gazes:
             continue
-        gazes[event.gaze_id] = _gaze_now(event, batch.gateway_id)
+        now = _gaze_now(event, batch.gateway_id)
+        for gaze in [g for g in gazes.values() if _gave_way(g, now)]:
+            gazes[gaze.gaze_id] = _closed(gaze, now.started_at_ms)
+        later_ms = [g.started_at_ms for g in gazes.values() if _gave_way(now, g)]
+        gazes[now.gaze_id] = _closed(now, min(later_ms)) if later_ms else now
     return replace(state, gazes=gazes)
+
+
+def _gave_way(gaze: GazeNow, later: GazeNow) -> bool:
+    """Whether an open gaze must be over, since its shopper looked at something later: nobody has
+    two gazes at once, so its end was lost (a broker that was killed may forget it).
+    """
+    same = (gaze.gateway_id, gaze.track_id) == (later.gateway_id, later.track_id)
+    return same and gaze.ended_at_ms is None and gaze.started_at_ms < later.started_at_ms
+
+
+def _without_the_unseen(gazes: Mapping[str, GazeNow], beat: Audience) -> Mapping[str, GazeNow]:
+    """The gazes after a heartbeat: where it counts no gaze on a target, none is open any more,
+    whether or not its end was told yet; an end that comes after all says more and takes its place.
+    """
+    idle = {t.target_id for t in beat.targets if t.watchers == 0 and t.attention_ms == 0}
+    over = [
+        gaze
+        for gaze in gazes.values()
+        if gaze.ended_at_ms is None
+        and gaze.target_id in idle
+        and (gaze.gateway_id, gaze.camera_id) == (beat.gateway_id, beat.camera_id)
+        and gaze.trace.captured_at_ms < beat.captured_at_ms
+    ]
+    if not over:
+        return gazes
+    return {**gazes, **{g.gaze_id: _closed(g, beat.captured_at_ms) for g in over}}
+
+
+def _closed(gaze: GazeNow, at_ms: int) -> GazeNow:
+    """The gaze, ended at the latest moment at which it can have been open."""
+    ended_at_ms = max(gaze.started_at_ms, at_ms)
+    return replace(gaze, ended_at_ms=ended_at_ms, attention_ms=ended_at_ms - gaze.started_at_ms)
 
 
 def _gaze_now(event: Gaze, gateway_id: str) -> GazeNow:
     return GazeNow(
         gaze_id=event.gaze_id,
         gateway_id=gateway_id,
+        camera_id=event.camera_id,
         track_id=event.track_id,
         target_id=event.target_id,
         started_at_ms=event.started_at_ms,

@@ -10,7 +10,7 @@ export function showStory(view) {
   const age = view.at_ms - told.rendered_at_ms;
   const card = byId("story");
   card.dataset.told = "yes";
-  card.dataset.fresh = String(age < FRESH_MS);
+  card.dataset.fresh = String(freshReaction(view) !== null);
   byId("story-wait").hidden = true;
   byId("story-steps").hidden = false;
   setText("story-target", told.target_name ?? "a shelf");
@@ -19,8 +19,10 @@ export function showStory(view) {
   setText("story-age", age < FRESH_MS ? "just now" : `${ago(age)} ago`);
 }
 
-// The target and the screen of a reaction that is news; null where there is none.
+// A reaction that is news and still on the glass; null where there is none.
 export function freshReaction(view) {
   const told = view.reaction;
-  return told !== null && view.at_ms - told.rendered_at_ms < FRESH_MS ? told : null;
+  if (told === null || view.at_ms - told.rendered_at_ms >= FRESH_MS) return null;
+  const screen = view.screens.find((item) => item.screen_id === told.screen_id);
+  return screen?.creative_id === told.creative_id ? told : null;
 }

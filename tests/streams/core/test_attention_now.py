@@ -51,8 +51,15 @@ class Events:
 
     @staticmethod
     def audience(
-        seq: int, at: int, people: dict[str, int], *, camera: str = "cam", gateway: str = "gw"
+        seq: int,
+        at: int,
+        people: dict[str, int],
+        *,
+        attention: dict[str, int] | None = None,
+        camera: str = "cam",
+        gateway: str = "gw",
     ) -> Audience:
+        open_ms = attention or {}
         return Audience(
             store_id="s",
             area_id="a",
@@ -65,7 +72,11 @@ class Events:
             people=sum(people.values()),
             targets=tuple(
                 TargetAudience(
-                    target_id=zone, target_kind="zone", people=n, watchers=0, attention_ms=0
+                    target_id=zone,
+                    target_kind="zone",
+                    people=n,
+                    watchers=int(zone in open_ms),
+                    attention_ms=open_ms.get(zone, 0),
                 )
                 for zone, n in people.items()
             ),
@@ -92,7 +103,8 @@ def test_an_open_gaze_grows_with_the_instant_up_to_the_window(events: Events) ->
     state = step(AreaState(), events.gazes(1, events.gaze("g", "tea", NOW - 300)))
     assert look(state)["tea"] == (300, 1, 0)
     assert look(state, NOW + 500)["tea"] == (800, 1, 0)
-    state = step(state, events.audience(1, NOW + 5_000, {"tea": 2}))
+    beat = events.audience(1, NOW + 5_000, {"tea": 2}, attention={"tea": 5_300})
+    state = step(state, beat)
     assert look(state, NOW + 5_000)["tea"] == (3_000, 1, 2)
 
 
@@ -118,6 +130,31 @@ def test_a_gateway_that_started_again_has_left_nothing_open(events: Events) -> N
     assert look(state, NOW + 200)["coffee"][1] == 1
 
 
+def test_a_gaze_whose_end_was_lost_is_over_once_its_shopper_looks_at_something_else(
+    events: Events,
+) -> None:
+    first = events.gaze("first", "tea", NOW - 2_000)
+    other = events.gaze("other", "tea", NOW - 2_000, track="t2")
+    later = events.gaze("later", "coffee", NOW - 500)
+    in_order = step(step(AreaState(), events.gazes(1, first, other)), events.gazes(3, later))
+    at_once = step(AreaState(), events.gazes(1, later, other, first))
+    for state in (in_order, at_once):
+        assert look(state)["tea"] == (1_500 + 2_000, 1, 0)
+        assert look(state)["coffee"] == (500, 1, 0)
+
+
+def test_a_gaze_whose_end_was_lost_is_over_once_a_heartbeat_counts_none(events: Events) -> None:
+    state = step(AreaState(), events.gazes(1, events.gaze("g", "tea", NOW - 1_000)))
+    early = step(state, events.audience(1, NOW - 800, {"tea": 1}))
+    assert look(early)["tea"][1] == 1, "it was counted before the gaze was told"
+    elsewhere = step(state, events.audience(1, NOW, {"tea": 0}, camera="another"))
+    assert look(elsewhere)["tea"][1] == 1
+    state = step(state, events.audience(1, NOW, {"tea": 1}))
+    assert look(state, NOW + 500)["tea"] == (1_000, 0, 1)
+    late = step(state, events.gazes(2, events.gaze("g", "tea", NOW - 1_000, NOW - 600)))
+    assert look(late, NOW + 500)["tea"] == (400, 0, 1)
+
+
 def test_an_end_holds_whatever_is_told_after(events: Events) -> None:
     ended = events.gaze("g", "tea", NOW - 900, NOW - 400)
     state = step(AreaState(), events.gazes(1, ended))
@@ -136,8 +173,8 @@ def test_people_are_the_most_that_one_camera_sees(
 
 def test_the_newest_open_gaze_on_a_zone(events: Events) -> None:
     first = events.gaze("first", "tea", NOW - 900, told=NOW)
-    second = events.gaze("second", "tea", NOW - 400, told=NOW)
-    other = events.gaze("other", "coffee", NOW - 100, told=NOW)
+    second = events.gaze("second", "tea", NOW - 400, told=NOW, track="t2")
+    other = events.gaze("other", "coffee", NOW - 100, told=NOW, track="t3")
     state = step(AreaState(), events.gazes(1, first, second, other))
     found = newest_open_gaze(state, "tea", NOW, silence_ms=2_000)
     assert found is not None
