@@ -20,7 +20,7 @@ def attention(zone: Zone, held: ZoneAttention, moment: Moment) -> str:
     changed = ""
     if moment.showing is not None and moment.shown_since_ms is not None:
         ago = max(0, moment.now_ms - moment.shown_since_ms) / 1000
-        changed = f", last changed {ago:.0f} s ago"
+        changed = f" (the screen had last changed {ago:.0f} s before)"
     return (
         f"{who} looked at {_shelf(name)} for {seconds}{together}; "
         f"this is the creative for {name.lower()}{changed}."

@@ -133,8 +133,8 @@ def test_the_sentence_says_what_and_when_and_nothing_of_persons() -> None:
     choice = POLICY.choose(looked)
     assert choice is not None
     assert choice.sentence == (
-        "Someone has looked at the coffee shelf for 1.2 s; this is the creative for coffee, "
-        "last changed 8 s ago."
+        "Someone has looked at the coffee shelf for 1.2 s; this is the creative for coffee "
+        "(the screen had last changed 8 s before)."
     )
     several = POLICY.choose(moment(held("tea", 3_400, watchers=2)))
     assert several is not None
