@@ -35,6 +35,9 @@ check: $(STAMP)  ## ruff, mypy strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(STAMP)  ## how soon the chain is whole after each part is killed (11 minutes)
+	$(BIN)/smartstore bench kill --json bench-kill.json $(ARGS)
+
 schemas: $(STAMP)  ## write docs/schemas from the structs
 	$(BIN)/smartstore topics schema --write docs/schemas
 

@@ -102,6 +102,7 @@ class KillBench:
         draw = random.Random(self.seed)  # noqa: S311 - when to kill, no secret
         if await self._first_whole(_now_ms(), _PATIENCE_S) is None:
             self.errors.append("the chain was not whole before anything was killed")
+        self._from_ms = _now_ms()
         for number in range(self.kills):
             for part in self.parts:
                 await asyncio.sleep(draw.uniform(0.0, _JITTER_S))

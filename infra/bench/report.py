@@ -51,9 +51,12 @@ class TableAccount(Struct, frozen=True, kw_only=True):
 
 class KillReport(Struct, frozen=True, kw_only=True):
     """The whole bench. `rows_equal_events`: no row is missing, and each row that is too many is one
-    that the broker forgot. `dark_seconds`: over all screens, as the screen's page sees it: until it
-    has painted its first picture, and from then on never, since a page keeps its last picture while
-    its player is away; `still_longest_s` is the longest that a page showed the same picture.
+    that the broker forgot.
+
+    `dark_seconds`: over all screens and from before the first kill, how long a screen's page had
+    nothing on it. A page keeps its last picture while its player is away, so that is until it has
+    painted its first one. `still_longest_s`: the longest that a page showed the same picture.
+    `gazes_left_open`: begun in the log, and with an end neither there nor in the database.
     """
 
     parts: list[PartKills]

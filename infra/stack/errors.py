@@ -6,6 +6,7 @@ StackError                   root: one sentence that says what, why and how to m
 ├── ServerEnvironmentError   the model server's own environment cannot be made
 ├── PartFailedError          a process ended, or was not ready in time
 │   └── PartRefusedError     one of ours ended over a mistake of the user's, in its own words
+├── PartDeadError            a health check is sure that its part is dead
 └── TopicError               the broker refused a topic
 """
 
@@ -47,6 +48,10 @@ class PartRefusedError(PartFailedError):
     def __init__(self, name: str, said: str) -> None:
         StackError.__init__(self, said)
         self.name = name
+
+
+class PartDeadError(StackError):
+    """A health check is sure that its part is dead: it is restarted without being asked again."""
 
 
 class TopicError(StackError):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from infra.stack.errors import PartFailedError, PartRefusedError
+from infra.stack.errors import PartDeadError, PartFailedError, PartRefusedError
 from infra.stack.part import Backoff, Check, Part, Phase, Record
 from infra.stack.process import ManagedProcess, describe_exit, told_to_the_user
 from infra.stack.state import StateFolder
@@ -206,7 +206,8 @@ class Life:
                 wrong = await _ask(health.check, health.timeout_s)
                 failures = 0 if wrong is None else failures + 1
                 pause_s = health.every_s if wrong is None else health.again_s
-                if wrong is not None and failures >= health.failures:
+                sure = isinstance(wrong, PartDeadError)
+                if wrong is not None and (sure or failures >= health.failures):
                     self._tell(
                         "failed", f"runs but does not work, so it is restarted: {_in_words(wrong)}"
                     )

@@ -34,7 +34,7 @@ class Health:
     """A check of a part that runs: after `failures` in a row its process is killed and restarted.
 
     For parts that may look alive and be dead, such as a model server whose model is gone. After a
-    failure it is asked again at once, since every second counts then.
+    failure it is asked again at once, since every second counts then; not after a PartDeadError.
     """
 
     check: Check

@@ -10,7 +10,7 @@ import numpy as np
 from tritonclient.grpc import aio as triton
 from tritonclient.utils import InferenceServerException
 
-from infra.triton.errors import ProbeError
+from infra.triton.errors import ProbeError, StubDeadError
 
 MODEL = "shopper_detector"
 #: Small, so that a probe every few seconds costs a busy machine about 5 ms.
@@ -20,11 +20,15 @@ _FIRST = 1
 #: A frame takes 30 to 100 ms; a server this slow to answer does not work.
 TIMEOUT_S = 5.0
 
+#: What the server (2.51) answers for a model whose stub is dead.
+_STUB_DEAD = "is not healthy"
+
 
 async def probe(url: str, *, model: str = MODEL, timeout_s: float = TIMEOUT_S) -> None:
     """Sends one grey frame to the server at `url` (host:port of gRPC) and reads the answer.
 
     Raises:
+        StubDeadError: the server says that the process of the model is dead.
         ProbeError: no answer within `timeout_s`, or not the detector's.
     """
     image = triton.InferInput("IMAGE", [1, _SIDE_PX, _SIDE_PX, 3], "UINT8")
@@ -38,7 +42,8 @@ async def probe(url: str, *, model: str = MODEL, timeout_s: float = TIMEOUT_S) -
             )
     except (InferenceServerException, grpc.RpcError, TimeoutError) as error:
         why = str(error) or f"no answer within {timeout_s:g} s"
-        raise ProbeError(
+        kind = StubDeadError if _STUB_DEAD in why else ProbeError
+        raise kind(
             f"the model server at {url} did not answer for {model} ({why}); "
             "see its log in the state folder"
         ) from error

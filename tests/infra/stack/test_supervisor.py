@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.stack.errors import PartFailedError, StackError
+from infra.stack.errors import PartDeadError, PartFailedError, StackError
 from infra.stack.part import Backoff, Health, Part, PartEvent, Phase, Restart
 from infra.stack.process import Command
 from infra.stack.state import StateFolder
@@ -169,6 +169,23 @@ async def test_what_runs_but_does_not_work_is_restarted(
     await supervisor.start(sick)
     await heard.until("ready", 2)
     assert any("runs but does not work" in error for error in supervisor.errors)
+
+
+async def test_a_part_that_is_surely_dead_is_restarted_without_asking_again(
+    supervisor: Supervisor, heard: Listener
+) -> None:
+    asked = 0
+
+    async def dead_once() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise PartDeadError("its worker is gone")
+
+    health = Health(dead_once, every_s=0.02, again_s=60.0, timeout_s=1.0, failures=99)
+    await supervisor.start(_part("p", health=health))
+    await heard.until("ready", 2)
+    assert [error for error in supervisor.errors if "its worker is gone" in error]
 
 
 async def test_parts_are_stopped_in_the_given_order_then_backwards(
