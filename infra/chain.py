@@ -164,8 +164,10 @@ class Chain:
             pages_stop = asyncio.Event()
             pages: list[asyncio.Task[None]] = []
             try:
-                await self._start_parts(stack, kill_switch.url)
+                parts = self._parts(stack, kill_switch.url)
+                # A page asks until its player is there, and has its picture before a camera looks.
                 pages = self._open_pages(pages_stop)
+                await asyncio.gather(*(stack.supervisor.start(part) for part in parts))
                 started = loop.time()
                 self.up = True
                 self.say("up")
@@ -256,7 +258,7 @@ class Chain:
             stop_timeout_s=25.0,
         )
 
-    async def _start_parts(self, stack: EmbeddedStack, kill_broker_url: str) -> None:
+    def _parts(self, stack: EmbeddedStack, kill_broker_url: str) -> list[Part]:
         web_port = self.plan.web_port or free_port()
         self.web_url = f"http://{LOOPBACK}:{web_port}/"
         parts = [self._part(stack, name, [name]) for name in ("sink", "measure", "react")]
@@ -280,8 +282,7 @@ class Chain:
             env["SMARTSTORE_PLAYER_URL"] = url + ("?mirror=1" if self.plan.headless else "")
             break
         parts.append(self._part(stack, "web", ["web", "--port", str(web_port)], env=env))
-        parts += self._camera_parts(stack)
-        await asyncio.gather(*(stack.supervisor.start(part) for part in parts))
+        return [*parts, *self._camera_parts(stack)]
 
     def _open_pages(self, stop: asyncio.Event) -> list["asyncio.Task[None]"]:
         if not self.plan.headless:
