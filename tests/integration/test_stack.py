@@ -156,7 +156,7 @@ async def test_topics_are_made_once_with_their_partitions(stack: EmbeddedStack) 
     found = await list_topics(bootstrap)
     assert {name: found[name] for name in TOPICS} == {n: t.partitions for n, t in TOPICS.items()}
     assert all(found[dead_letter_topic(consumer)] == 1 for consumer in CONSUMERS)
-    with pytest.raises(StackError, match="exists with 12 partitions, not 3: delete it first"):
+    with pytest.raises(StackError, match="exists with 12 partitions, not 3; delete it first"):
         await create_topics(bootstrap, partitions=3)
 
 
