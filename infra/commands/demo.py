@@ -258,6 +258,11 @@ def _print(console: Console, report: "Report") -> None:
     effect = report.true_effect_on_baskets
     label = "" if effect is None else f" (simulated, true effect on baskets {effect:.0%})"
     console.print(f"run {report.run_id}, {report.seconds:.0f} s{label}")
+    if report.seconds_to_first_content_change is not None:
+        console.print(
+            f"  from the command to the first content change: "
+            f"{report.seconds_to_first_content_change:.0f} s"
+        )
     for camera in report.cameras:
         console.print(f"  camera {camera.id}: {camera.frames_inferred} frames inferred")
     console.print(f"  gaze {events.gaze} (rows {rows.gaze}), dwell {events.dwell} ({rows.dwell})")
