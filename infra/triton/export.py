@@ -17,7 +17,12 @@ from typing import Any
 OPSET = 17
 
 #: What ultralytics may do online or to the machine while it exports: nothing.
-_QUIET = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
+_QUIET = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "YOLO_OFFLINE": "true",
+    "YOLO_AUTOINSTALL": "false",
+    "YOLO_VERBOSE": "false",
+}
 
 _KEPT: list[object] = []
 
