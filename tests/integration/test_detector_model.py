@@ -90,7 +90,7 @@ async def prepared(tmp_path: Path) -> Prepare:
         models_dir = None
         if network == "yolo11n-pose":
             if not os.environ.get("SMARTSTORE_MODELS"):
-                pytest.skip("SMARTSTORE_MODELS names no folder of weights")
+                pytest.skip("DID NOT RUN: SMARTSTORE_MODELS names no folder of weights")
             models_dir = Path(os.environ["SMARTSTORE_MODELS"])
         model = prepare(
             tmp_path / "models", models_dir=models_dir, server_env=root, allow_download=False

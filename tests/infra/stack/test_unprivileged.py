@@ -11,7 +11,7 @@ from infra.stack.process import User
 from infra.stack.state import StateFolder
 from infra.stack.unprivileged import Home, forget_home, home_of
 
-_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to drop its privileges")
+_root = pytest.mark.skipif(os.geteuid() != 0, reason="DID NOT RUN: only root drops privileges")
 
 
 @pytest.fixture
