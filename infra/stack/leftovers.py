@@ -1,4 +1,4 @@
-"""What a killed run left behind: processes that carry our mark, and shared memory regions."""
+"""What a run left behind: processes that carry our mark, and shared memory regions."""
 
 import os
 import time
@@ -25,7 +25,7 @@ _POLL_S = 0.05
 def sweep(
     identity: str, shm_family: str, recorded: Iterable[tuple[int, float]] = ()
 ) -> tuple[str, ...]:
-    """Ends the processes and removes the regions of earlier runs. Call it with the lock held.
+    """Ends the marked processes and removes the regions. Call it with the lock held.
 
     Returns one line for each thing that was found.
     """

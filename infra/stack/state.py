@@ -77,10 +77,19 @@ class StateFolder:
         return self
 
     def close(self) -> None:
-        """Removes this run's shared memory and lets the folder go, as the kernel does for a
-        process that is killed."""
-        if self._lock is not None:
-            leftovers.remove_regions(self.shm_prefix)
+        """Waits for the last of this run's processes, removes its shared memory and lets the
+        folder go, as the kernel does for a process that is killed.
+
+        A killed server's child may take a moment to end: who finds the folder free finds it quiet.
+
+        Raises:
+            StateFolderError: a process does not end.
+        """
+        if self._lock is None:
+            return
+        try:
+            leftovers.sweep(self._identity, self.shm_prefix)
+        finally:
             os.close(self._lock)
             self._lock = None
 

@@ -82,27 +82,28 @@ def test_the_demo_runs_counts_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_ends_a_run_in_good_order(tmp_path: Path) -> None:
-    state, report_file = tmp_path / "state", tmp_path / "demo.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "infra", "demo", "--headless", "--report", str(report_file)],
-        env={**os.environ, "SMARTSTORE_STATE": str(state)},
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    state, report_file, said = tmp_path / "state", tmp_path / "demo.json", tmp_path / "said"
+    with said.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "infra", "demo", "--headless", "--report", str(report_file)],
+            env={**os.environ, "SMARTSTORE_STATE": str(state)},
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+        )
     try:
         deadline = time.monotonic() + 180
-        while not list(state.glob("runs/*/gateway.ready")):
-            assert process.poll() is None, process.communicate()[0]
+        # The line that tells where to look: from here on it is a run, before it a start.
+        while "live page" not in said.read_text():
+            assert process.poll() is None, said.read_text()
             assert time.monotonic() < deadline
             time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=120)
+        process.wait(timeout=120)
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 0, output
+    assert process.returncode == 0, said.read_text()
     check_sound(json.loads(report_file.read_text()))
     assert left_running(state) == []
 

@@ -78,12 +78,21 @@ def test_an_orphan_is_ended_at_the_next_start(
     monkeypatch.setattr(leftovers, "_PATIENCE_S", 0.1)
     with StateFolder(tmp_path) as first:
         mark = first.marker if known_by == "mark" else {}
-        orphan = subprocess.Popen(_SLEEPER, env={**os.environ, **mark})
-        if known_by == "record":
-            first.record("orphan", orphan.pid)
+    orphan = subprocess.Popen(_SLEEPER, env={**os.environ, **mark})
+    if known_by == "record":
+        first.record("orphan", orphan.pid)
     with StateFolder(tmp_path) as second:
         assert second.swept == (f"process {orphan.pid}",)
         assert orphan.wait() == -9
+
+
+def test_what_still_runs_is_ended_before_it_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "_PATIENCE_S", 0.1)
+    with StateFolder(tmp_path) as state:
+        late = subprocess.Popen(_SLEEPER, env={**os.environ, **state.marker})
+    assert late.wait(timeout=0) == -9
 
 
 def test_a_stranger_with_a_recorded_number_is_spared(tmp_path: Path) -> None:
