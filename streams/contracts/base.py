@@ -22,6 +22,9 @@ Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 #: A length in metres.
 Metres = Annotated[float, Meta(ge=0.0, le=1_000.0)]
 
+#: An angle in degrees, either way round.
+Degrees = Annotated[float, Meta(ge=-360.0, le=360.0)]
+
 #: Text that people read.
 Sentence = Annotated[str, Meta(max_length=500)]
 

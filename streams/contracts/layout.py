@@ -11,7 +11,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from streams.contracts.base import DurationMs, Id, Probability, Sentence
+from streams.contracts.base import (
+    Count,
+    Degrees,
+    DurationMs,
+    Id,
+    Metres,
+    Probability,
+    Sentence,
+    TimeMs,
+)
 
 #: The five store zones of the in-store retail media standard (IAB and IAB Europe, 2024).
 StoreZone = Literal["exterior", "entrance", "aisle", "checkout", "other"]
@@ -22,6 +31,9 @@ Polygon = Annotated[tuple[Point, ...], Meta(min_length=3, max_length=64)]
 
 #: (x0, z0, x1, z1) in metres on the shelf's face.
 Face = tuple[float, float, float, float]
+
+#: (x, y, z) in metres in the area's frame of reference.
+Place = tuple[float, float, float]
 
 
 class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,29 +70,75 @@ class Zone(_Part, frozen=True, kw_only=True):
         _check_face(self.zone_id, self.face)
 
 
+class StaffArea(_Part, frozen=True, kw_only=True):
+    """A piece of floor where only staff stand (behind a counter): who was there is excluded."""
+
+    area_id: Id
+    floor: Polygon
+
+
+class Line(_Part, frozen=True, kw_only=True):
+    """A line on the floor, at a door, whose crossings are counted.
+
+    `ends` in metres on the floor, None where only a camera's picture knows it (`ViewLine`);
+    `inward` is any point on the inner side, in the same unit as the ends.
+    """
+
+    line_id: Id
+    area_id: Id
+    ends: tuple[Point, Point] | None = None
+    inward: Point | None = None
+
+    def __post_init__(self) -> None:
+        if (self.ends is None) != (self.inward is None):
+            raise ValueError(f"the line {self.line_id!r} needs both ends and inward, or neither")
+
+
 class Screen(_Part, frozen=True, kw_only=True):
-    """A screen. `face` is where it hangs on the shelf plane, `floor` its exposure zone."""
+    """A screen. `face` is where it hangs on the shelf plane; one that hangs elsewhere has `corners`
+    instead: top left, top right, bottom right and bottom left as its viewers see them. `floor` is
+    its exposure zone.
+    """
 
     screen_id: Id
     area_id: Id
     name: Sentence
     face: Face | None = None
+    corners: tuple[Place, Place, Place, Place] | None = None
     floor: Polygon | None = None
     width_px: Annotated[int, Meta(ge=16, le=16_384)] = 1080
     height_px: Annotated[int, Meta(ge=16, le=16_384)] = 1920
 
     def __post_init__(self) -> None:
         _check_face(self.screen_id, self.face)
+        if self.face is not None and self.corners is not None:
+            raise ValueError(f"the screen {self.screen_id!r} has both face and corners; give one")
 
 
 class CameraPose(_Part, frozen=True, kw_only=True):
-    """Where a camera is and how it looks out; its lens is a pinhole of `horizontal_fov_deg`."""
+    """Where a camera is, how it looks out, and its lens.
 
-    position_m: tuple[float, float, float]
+    `horizontal_fov_deg` is that of the ideal lens: a pinhole, or for `fisheye` an equidistant one.
+    `distortion` holds OpenCV's coefficients beyond it (k1 k2 p1 p2 k3 ..., fisheye: k1 to k4), for
+    pictures as the camera gives them; `centre` is the principal point, normalised 0 to 1.
+    """
+
+    position_m: Place
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0
     roll_deg: float = 0.0
-    horizontal_fov_deg: Annotated[float, Meta(gt=1.0, lt=179.0)] = 90.0
+    horizontal_fov_deg: Annotated[float, Meta(gt=1.0, lt=240.0)] = 90.0
+    lens: Literal["pinhole", "fisheye"] = "pinhole"
+    distortion: Annotated[tuple[float, ...], Meta(max_length=8)] = ()
+    centre: Point = (0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        if self.lens == "pinhole" and self.horizontal_fov_deg >= 179.0:
+            raise ValueError("a pinhole sees less than 179 degrees; use lens: fisheye")
+        if len(self.distortion) not in ((0, 4) if self.lens == "fisheye" else (0, 4, 5, 8)):
+            raise ValueError(
+                "distortion has 4 numbers for a fisheye, 4, 5 or 8 for a pinhole, or none"
+            )
 
 
 class View(_Part, frozen=True, kw_only=True):
@@ -97,10 +155,43 @@ class View(_Part, frozen=True, kw_only=True):
             )
 
 
+class ViewLine(_Part, frozen=True, kw_only=True):
+    """A line as one camera sees it, normalised 0 to 1, for a camera without a pose."""
+
+    line_id: Id
+    ends: tuple[Point, Point]
+    inward: Point
+
+
+class Certificate(_Part, frozen=True, kw_only=True):
+    """What a walk test measured of one camera, with its calibration of then.
+
+    Errors are of facing against where the tester was asked to look: `bias` the mean, `sigma` the
+    spread, degrees; `place_error_m` of where the tester stood, the median. `named`: share of looks
+    for which a zone was named; `right_when_named`: of those, the right one. `simulated`: the tester
+    was.
+    """
+
+    measured_at_ms: TimeMs
+    calibration_version: Id
+    looks: Count
+    yaw_bias_deg: Degrees
+    yaw_sigma_deg: Degrees
+    pitch_bias_deg: Degrees
+    pitch_sigma_deg: Degrees
+    place_error_m: Metres
+    named: Probability
+    right_when_named: Probability
+    simulated: bool = False
+
+
 class Camera(_Part, frozen=True, kw_only=True):
     """A camera of an area.
 
-    `fps` is the rate at which frames are inferred at the most; None means every frame.
+    `fps` is the rate at which frames are inferred at the most; None means every frame. What lies in
+    a `no_measure` polygon (normalised 0 to 1) is blackened before the detector sees it. `landmarks`
+    are corners of what stands still, where the picture showed them at the calibration (normalised):
+    by them a nudged camera is noticed.
     """
 
     camera_id: Id
@@ -108,6 +199,10 @@ class Camera(_Part, frozen=True, kw_only=True):
     calibration_version: Id = "uncalibrated"
     pose: CameraPose | None = None
     views: tuple[View, ...] = ()
+    view_lines: Annotated[tuple[ViewLine, ...], Meta(max_length=64)] = ()
+    no_measure: Annotated[tuple[Polygon, ...], Meta(max_length=64)] = ()
+    landmarks: Annotated[tuple[Point, ...], Meta(max_length=256)] = ()
+    certificate: Certificate | None = None
     fps: Annotated[float, Meta(gt=0.0, le=120.0)] | None = None
     min_person_score: Probability = 0.5
 
@@ -123,6 +218,8 @@ class StoreLayout(_Part, frozen=True, kw_only=True):
     zones: Annotated[tuple[Zone, ...], Meta(max_length=10_000)] = ()
     screens: Annotated[tuple[Screen, ...], Meta(max_length=10_000)] = ()
     cameras: Annotated[tuple[Camera, ...], Meta(max_length=10_000)] = ()
+    lines: Annotated[tuple[Line, ...], Meta(max_length=1_000)] = ()
+    staff_areas: Annotated[tuple[StaffArea, ...], Meta(max_length=1_000)] = ()
 
     def __post_init__(self) -> None:
         _check_unique("area", [a.area_id for a in self.areas])
@@ -135,6 +232,7 @@ class StoreLayout(_Part, frozen=True, kw_only=True):
         targets = {z.zone_id for z in self.zones} | {s.screen_id for s in self.screens}
         used = [z.area_id for z in self.zones]
         used += [s.area_id for s in self.screens] + [c.area_id for c in self.cameras]
+        used += [line.area_id for line in self.lines] + [s.area_id for s in self.staff_areas]
         for area_id in used:
             if area_id not in areas:
                 raise ValueError(f"area {area_id!r} is used but not listed under areas")
@@ -145,7 +243,19 @@ class StoreLayout(_Part, frozen=True, kw_only=True):
                         f"camera {camera.camera_id!r} has a view of {view.target_id!r}, "
                         "which is neither a zone nor a screen of this layout"
                     )
+        self._check_lines()
         self._check_faces()
+
+    def _check_lines(self) -> None:
+        lines = [line.line_id for line in self.lines]
+        _check_unique("line", lines)
+        for camera in self.cameras:
+            for view in camera.view_lines:
+                if view.line_id not in lines:
+                    raise ValueError(
+                        f"camera {camera.camera_id!r} has a view of the line {view.line_id!r}, "
+                        "which is not listed under lines"
+                    )
 
     def _check_faces(self) -> None:
         placed = [(z.area_id, z.zone_id, z.face) for z in self.zones if z.face is not None]
@@ -166,6 +276,8 @@ class StoreLayout(_Part, frozen=True, kw_only=True):
             zones=tuple(z for z in self.zones if z.area_id == area_id),
             screens=tuple(s for s in self.screens if s.area_id == area_id),
             cameras=tuple(c for c in self.cameras if c.area_id == area_id),
+            lines=tuple(line for line in self.lines if line.area_id == area_id),
+            staff_areas=tuple(s for s in self.staff_areas if s.area_id == area_id),
         )
 
 

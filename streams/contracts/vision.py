@@ -98,7 +98,9 @@ class TargetAudience(Struct, frozen=True, kw_only=True):
     """Who is before one zone or screen at this instant.
 
     `people`: in the target's floor zone; `watchers`: of those whose gaze rests on it now;
-    `attention_ms`: attention of the gazes that are open on it, so far.
+    `attention_ms`: attention of the gazes that are open on it, so far. `measured` False: this
+    camera cannot tell who looks at it (no calibration, a nudge, or a screen that it does not see
+    from the screen's own plane), so the two say nothing.
     """
 
     target_id: Id
@@ -106,6 +108,7 @@ class TargetAudience(Struct, frozen=True, kw_only=True):
     people: Count
     watchers: Count
     attention_ms: DurationMs
+    measured: bool = True
 
 
 class Presence(Struct, frozen=True, kw_only=True):
@@ -129,7 +132,11 @@ class Presence(Struct, frozen=True, kw_only=True):
 
 
 class Audience(Struct, frozen=True, kw_only=True):
-    """One camera's heartbeat, 1 to 5 times a second: who is there now, and who has just left."""
+    """One camera's heartbeat, 1 to 5 times a second: who is there now, and who has just left.
+
+    `stitched`, `staff_excluded`: since the gateway's start, tracks that went on under a new one,
+    and people taken for staff. `nudged`: the camera was moved, its gaze is suspended.
+    """
 
     store_id: Id
     area_id: Id
@@ -142,6 +149,10 @@ class Audience(Struct, frozen=True, kw_only=True):
     people: Count
     targets: Annotated[tuple[TargetAudience, ...], Meta(max_length=1_000)]
     presences: Annotated[tuple[Presence, ...], Meta(max_length=MAX_BATCH)] = ()
+    calibration_version: Id = "unknown"
+    stitched: Count = 0
+    staff_excluded: Count = 0
+    nudged: bool = False
 
 
 class Crossing(Struct, frozen=True, kw_only=True):
@@ -154,3 +165,4 @@ class Crossing(Struct, frozen=True, kw_only=True):
     line_id: Id
     direction: Literal["in", "out"]
     crossed_at_ms: TimeMs
+    calibration_version: Id = "unknown"
