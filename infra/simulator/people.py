@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 #: Eyes below the crown of the head; an adult's, in metres (NASA-STD-3000: 0.11 to 0.12).
 EYES_BELOW_TOP_M = 0.115
+
+Kind = Literal["adult", "child", "wheelchair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,9 @@ class Person:
     `head_pitch_deg` + upwards. `target_id`: the zone or screen that the face rests on, None while
     it turns or looks at nothing. `stride` 0..1 within two steps, None when standing; `heading` is 1
     to the right, -1 to the left. `appearance` counts through the wardrobe.
+
+    `eyes_yaw_deg`, `eyes_pitch_deg`: where the eyes look, from the head's direction on. Who sits in
+    a wheelchair is `height_m` high as seated.
     """
 
     person_id: str
@@ -28,6 +34,13 @@ class Person:
     appearance: int
     stride: float | None = None
     heading: int = 1
+    kind: Kind = "adult"
+    hat: bool = False
+    mask: bool = False
+    staff: bool = False
+    head_roll_deg: float = 0.0
+    eyes_yaw_deg: float = 0.0
+    eyes_pitch_deg: float = 0.0
 
     @property
     def eyes_m(self) -> float:
