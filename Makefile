@@ -38,8 +38,9 @@ check: $(STAMP)  ## ruff, mypy strict, import-linter
 bench: $(STAMP)  ## how soon the chain is whole after each part is killed (11 minutes)
 	$(BIN)/smartstore bench kill --json bench-kill.json $(ARGS)
 
-schemas: $(STAMP)  ## write docs/schemas from the structs
+schemas: $(STAMP)  ## write docs/schemas and docs/contracts.md from the structs
 	$(BIN)/smartstore topics schema --write docs/schemas
+	$(BIN)/smartstore topics page --write docs/contracts.md
 
 lock: $(STAMP)   ## resolve all locks anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header pyproject.toml -o locks/runtime.lock

@@ -46,11 +46,15 @@ def load_layout(path: Path) -> StoreLayout:
             "examples/store.yaml does"
         )
     try:
-        return msgspec.convert(data, StoreLayout, strict=True)
+        layout = msgspec.convert(data, StoreLayout, strict=True)
     except msgspec.ValidationError as error:
         raise UserError(
             f"the layout {path} is not valid: {_said(error)}; correct it there"
         ) from error
+    unknown = _unknown(data, msgspec.to_builtins(layout))
+    if unknown is not None:
+        raise UserError(f"the layout {path} is not valid: {unknown}; correct it there")
+    return layout
 
 
 def _read(path: Path) -> str:
@@ -93,6 +97,24 @@ class _Loader(yaml.SafeLoader):
                     )
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+def _unknown(given: Any, taken: Any, where: str = "") -> str | None:
+    """The first key of a file that the contract does not know, in words; None if it knows all."""
+    if isinstance(given, dict):
+        for key, value in given.items():
+            if key not in taken:
+                place = f"in {where} " if where else ""
+                return f"{place}object contains unknown field '{key}'"
+            found = _unknown(value, taken[key], f"{where}.{key}" if where else str(key))
+            if found is not None:
+                return found
+    elif isinstance(given, list):
+        for number, (value, kept) in enumerate(zip(given, taken, strict=True)):
+            found = _unknown(value, kept, f"{where}[{number}]")
+            if found is not None:
+                return found
+    return None
 
 
 def _said(error: msgspec.ValidationError) -> str:

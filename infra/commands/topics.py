@@ -1,6 +1,7 @@
 """`smartstore topics`: the registry, and the topics on a broker."""
 
 import asyncio
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.commands.runtime import layout_of, settings_of
-from streams.contracts.schema import schema_files
+from infra.contracts_page import contracts_page
+from infra.errors import UserError
+from streams.contracts import asyncapi
+from streams.contracts.schema import broken_promises, schema_files
 from streams.contracts.topics import TOPICS
 from streams.settings import KafkaSettings
 
@@ -72,14 +76,36 @@ def schema(
     write: Annotated[
         Path | None, typer.Option(help="A folder to write the files into; else they are printed.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write also what breaks those who know the old files.")
+    ] = False,
 ) -> None:
-    """The JSON Schema of every topic's value, generated from the structs."""
+    """The JSON Schema of every topic's value and the AsyncAPI document, generated from the structs.
+
+    Files that are there already are promises: a change that breaks their readers is refused.
+    """
     files = schema_files()
     if write is None:
         for text in files.values():
             typer.echo(text, nl=False)
         return
+    known = {p.name: p.read_text() for p in write.glob("*.json") if p.name != asyncapi.FILE}
+    broken = [] if force else broken_promises(known)
+    if broken:
+        raise UserError(f"{len(broken)} changes break readers of {write}, first {broken[0]}")
     write.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
+    for name, text in {
+        **files,
+        asyncapi.FILE: asyncapi.asyncapi_file(version("smartstore")),
+    }.items():
         (write / name).write_text(text)
     Console().print(f"{len(files)} schemas written to {write}.")
+
+
+@app.command()
+def page(
+    write: Annotated[Path, typer.Option(help="The file to write.")] = Path("docs/contracts.md"),
+) -> None:
+    """The topics as a page for people: who tells and reads each, its key, how long it is kept."""
+    write.write_text(contracts_page())
+    Console().print(f"{len(TOPICS)} topics described in {write}.")

@@ -7,7 +7,7 @@ import typer
 # Typer brings a copy of click along and names only a part of its errors in public.
 from typer._click.exceptions import ClickException
 
-from infra.commands import bench, databases, demo, doctor, models, parts, topics
+from infra.commands import bench, databases, demo, dlq, doctor, models, parts, topics
 
 #: What a command line raises whose words are wrong.
 UsageMistake = ClickException
@@ -25,6 +25,7 @@ demo.add_to(app)
 parts.add_to(app)
 app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(databases.app, name="db")
 app.add_typer(bench.app, name="bench")
 doctor.add_to(app)

@@ -36,8 +36,10 @@ Face = tuple[float, float, float, float]
 Place = tuple[float, float, float]
 
 
-class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of everything in a layout file: an unknown key is a mistake, not an extension."""
+class _Part(Struct, frozen=True, kw_only=True):
+    """Base of everything in a layout. On the wire an unknown field is of a newer producer and is
+    ignored; in a file it is a mistake, which whoever reads the file refuses.
+    """
 
 
 class Area(_Part, frozen=True, kw_only=True):

@@ -1,17 +1,18 @@
 """Round trips, refusals and the promise that no event can hold a picture."""
 
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from streams.contracts import topics
+from streams.contracts import asyncapi, topics
 from streams.contracts.codec import MAX_MESSAGE_BYTES, decode, encode, headers, record
 from streams.contracts.errors import ContractError, UndecodableError, UnknownTopicError
 from streams.contracts.pos import Basket, BasketLine
-from streams.contracts.schema import json_schema, schema_files
+from streams.contracts.schema import broken_promises, json_schema, schema_files
 from streams.contracts.signage import Play
 from streams.contracts.vision import Gaze, GazeBatch, Trace
 
@@ -129,7 +130,31 @@ def test_started_and_ended_of_a_play_are_two_events() -> None:
 def test_schemas_equal_the_golden_copy() -> None:
     """Written by `smartstore topics schema --write docs/schemas`."""
     golden = {path.name: path.read_text() for path in GOLDEN.glob("*.json")}
+    described = golden.pop(asyncapi.FILE)
     assert schema_files() == golden
+    assert asyncapi.asyncapi_file(version("smartstore")) == described
+
+
+def test_no_struct_breaks_what_was_published() -> None:
+    """The files are kept by `smartstore topics schema --write`, which refuses to break them."""
+    golden = {path.name: path.read_text() for path in GOLDEN.glob("*.v*.json")}
+    assert broken_promises(golden) == []
+
+
+def test_a_broken_promise_is_told_with_its_mend() -> None:
+    text = (GOLDEN / f"{topics.GAZE.name}.json").read_text()
+    published = {
+        "vision.gaze.v1.json": text.replace('"track_id"', '"person_id"'),
+        "vision.mood.v1.json": text,
+    }
+    told = broken_promises(published)
+    assert any("'events[].person_id' was removed; make vision.gaze.v2" in t for t in told)
+    assert any("vision.mood.v1 is no longer in the registry" in t for t in told)
+
+
+def test_every_topic_is_told_by_somebody() -> None:
+    for topic in topics.TOPICS.values():
+        assert asyncapi.told_by(topic), topic.name
 
 
 def _strings(schema: Any) -> list[tuple[str, dict[str, Any]]]:
