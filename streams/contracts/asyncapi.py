@@ -22,8 +22,8 @@ APPLICATIONS: dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]] = {
         (topics.GAZE, topics.AUDIENCE, topics.CONTENT),
     ),
     "measure": (
-        (topics.ATTENTION, topics.BASKET_METRICS),
-        (topics.GAZE, topics.DWELL, topics.AUDIENCE, topics.BASKET),
+        (topics.ATTENTION, topics.EXPOSURE, topics.BASKET_METRICS),
+        (topics.GAZE, topics.DWELL, topics.AUDIENCE, topics.PLAY, topics.BASKET),
     ),
     "player": ((topics.PLAY,), (topics.CONTENT,)),
     "web": (
@@ -36,10 +36,12 @@ APPLICATIONS: dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]] = {
             topics.GAZE,
             topics.DWELL,
             topics.AUDIENCE,
+            topics.CROSSING,
             topics.BASKET,
             topics.DECISION,
             topics.PLAY,
             topics.ATTENTION,
+            topics.EXPOSURE,
             topics.BASKET_METRICS,
         ),
     ),

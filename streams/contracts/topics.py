@@ -114,8 +114,15 @@ ATTENTION = Topic(
     "streams.attention.v1",
     attention.AttentionWindow,
     lambda e: e.target_id,
-    lambda e: event_id(e.target_id, e.window_start_ms, e.through_offset),
+    lambda e: event_id(e.target_id, e.window_start_ms, e.window_end_ms, e.through_offset),
     30 * _DAY_MS,
+)
+EXPOSURE = Topic(
+    "streams.exposure.v1",
+    attention.Exposure,
+    lambda e: e.screen_id,
+    lambda e: event_id(e.play_id, e.through_offset),
+    90 * _DAY_MS,
 )
 BASKET_METRICS = Topic(
     "streams.basket.v1",
@@ -139,6 +146,7 @@ TOPICS: dict[str, Topic] = {
         LAYOUT,
         PLAY,
         ATTENTION,
+        EXPOSURE,
         BASKET_METRICS,
     )
 }

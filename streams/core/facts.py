@@ -4,8 +4,9 @@ A fact has an id, so telling it twice changes nothing, and a gaze that is told a
 takes the place of what was told at its start.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from streams.contracts.vision import Audience, DwellBatch, GazeBatch, TargetKind
 
@@ -13,8 +14,9 @@ FactKind = Literal["gaze", "dwell", "presence"]
 FactKey = tuple[FactKind, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+# A msgspec struct without the garbage collector's book-keeping is made four times as fast as a
+# frozen dataclass, and one is made for every event.
+class Fact(Struct, frozen=True, kw_only=True, gc=False):
     """`[start_ms, end_ms)` of `track_id` before `target_id`.
 
     `amount_ms` is the attention of a gaze, the length of a dwell, the opportunity of a presence

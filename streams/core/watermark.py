@@ -1,9 +1,7 @@
 """How far each source has told in its log: what is late is judged by this, never by a clock.
 Pure."""
 
-from collections import OrderedDict
-
-#: More than the cameras and tills of one partition; the one unheard for longest is forgotten.
+#: More than the cameras and tills of one partition; the one that told least far is forgotten.
 _MOST_SOURCES = 10_000
 
 
@@ -15,6 +13,7 @@ class Watermarks:
 
     >>> marks = Watermarks()
     >>> marks.observe("vision.gaze.v1", "cam-1", 20_000)
+    20000
     >>> marks.is_late("vision.gaze.v1", "cam-1", window_end_ms=10_000, lateness_ms=5_000)
     True
     >>> marks.is_late("vision.gaze.v1", "cam-2", window_end_ms=10_000, lateness_ms=5_000)
@@ -22,15 +21,18 @@ class Watermarks:
     """
 
     def __init__(self) -> None:
-        self._newest_ms: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._newest_ms: dict[tuple[str, str], int] = {}
 
-    def observe(self, log: str, source: str, at_ms: int) -> None:
-        """An event of `source` with event time `at_ms` was read from `log`."""
+    def observe(self, log: str, source: str, at_ms: int) -> int:
+        """An event of `source` with event time `at_ms` was read from `log`; its newest time."""
         key = (log, source)
-        self._newest_ms[key] = max(self._newest_ms.get(key, 0), at_ms)
-        self._newest_ms.move_to_end(key)
-        if len(self._newest_ms) > _MOST_SOURCES:
-            self._newest_ms.popitem(last=False)
+        newest_ms = self._newest_ms.get(key, -1)
+        if at_ms <= newest_ms:
+            return newest_ms
+        if newest_ms < 0 and len(self._newest_ms) >= _MOST_SOURCES:
+            del self._newest_ms[min(self._newest_ms, key=self._newest_ms.__getitem__)]
+        self._newest_ms[key] = at_ms
+        return at_ms
 
     def is_late(self, log: str, source: str, *, window_end_ms: int, lateness_ms: int) -> bool:
         """Whether `source` has told of a time at which a window that ended then takes no more."""

@@ -1,5 +1,5 @@
-"""Tumbling windows of attention, in event time, for the targets of one partition. Pure: no clock,
-no input or output; when to tell a window is the caller's business, what it says is not.
+"""Windows of attention, tumbling or sliding, in event time, for the targets of one partition. Pure:
+no clock, no input or output; when to tell a window is the caller's business, what it says is not.
 
 A window is the set of facts that overlap it, so the order of arrival and repeats change nothing.
 It is told again when a later fact changes it. `through_offset` is the sum, over the topics that
@@ -8,6 +8,7 @@ complete window has the greatest one, in whatever order the topics are read agai
 """
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -44,16 +45,29 @@ class _Target:
 class AttentionWindows:
     """The windows of one partition's targets.
 
-    `window_ms`: length of a window. `lateness_ms`: how long after its end a window takes events.
+    `window_ms`: length of a window; one begins every `hop_ms`, by default when the last one ends
+    (tumbling; sliding ones overlap). `lateness_ms`: how long after its end a window takes events.
     `keep_ms`: how long after its end it can be revised by a long gaze or dwell that ends then.
     `floor_ms`: windows that start before it were told by an earlier life of the process and are
     not known in full, so they are never told again.
     """
 
     def __init__(
-        self, *, window_ms: int, lateness_ms: int, keep_ms: int, floor_ms: int = 0
+        self,
+        *,
+        window_ms: int,
+        lateness_ms: int,
+        keep_ms: int,
+        floor_ms: int = 0,
+        hop_ms: int | None = None,
     ) -> None:
         self._window_ms = window_ms
+        self._hop_ms = window_ms if hop_ms is None else hop_ms
+        if window_ms % self._hop_ms:
+            raise ValueError(
+                f"windows of {window_ms} ms cannot begin every {self._hop_ms} ms: make the length "
+                "a multiple of the hop"
+            )
         self._lateness_ms = lateness_ms
         self._keep_ms = keep_ms
         self._floor_ms = floor_ms
@@ -74,41 +88,42 @@ class AttentionWindows:
         return outcome
 
     def _add(self, fact: Fact) -> Outcome:
-        self._watermarks.observe(fact.log, fact.source, fact.told_at_ms)
+        # This runs for every event of every camera: each look-up less is a camera more.
+        told_ms = fact.told_at_ms
+        newest_ms = self._watermarks.observe(fact.log, fact.source, told_ms)
         target = self._targets.get(fact.target_id)
         if target is None:
             target = _Target(fact.store_id, fact.area_id, fact.target_kind)
             self._targets[fact.target_id] = target
-        known = target.facts.get(fact.key)
+        key = fact.key
+        known = target.facts.get(key)
         if known is not None and known.rank >= fact.rank:
             return "repeated"
-        if self._watermarks.is_late(
-            fact.log,
-            fact.source,
-            window_end_ms=self._start_of(fact.told_at_ms) + self._window_ms,
-            lateness_ms=self._lateness_ms,
-        ):
+        if newest_ms >= self._last_start(told_ms) + self._window_ms + self._lateness_ms:
             return self._count_late(target, fact)
-        self._advance(fact.target_id, target, fact.told_at_ms)
+        if told_ms > target.clock_ms:
+            self._advance(fact.target_id, target, told_ms)
         starts = self._kept_starts(target, fact)
         if not starts:
             return "dropped"
-        touched = set(starts)
+        touched: Collection[int] = starts
         if known is not None:
-            touched |= {start for start, w in target.windows.items() if fact.key in w.members}
-        target.facts[fact.key] = fact
+            touched = {*starts, *self._starts_of(target, known)}
+        target.facts[key] = fact
         for start in touched:
-            window = target.windows.setdefault(start, _Window())
+            window = target.windows.get(start)
+            if window is None:
+                window = target.windows[start] = _Window()
             if start in starts:
-                window.members.add(fact.key)
+                window.members.add(key)
             else:
-                window.members.discard(fact.key)
+                window.members.discard(key)
             window.reach(fact)
             self._changed.add((fact.target_id, start))
         return "added"
 
     def _count_late(self, target: _Target, fact: Fact) -> Outcome:
-        start = self._start_of(fact.end_ms)
+        start = self._last_start(fact.end_ms)
         if not self._is_kept(target, start):
             return "dropped"
         window = target.windows.setdefault(start, _Window())
@@ -146,32 +161,47 @@ class AttentionWindows:
             else:
                 self._leaving.append(row)
 
-    def _start_of(self, at_ms: int) -> int:
-        return at_ms - at_ms % self._window_ms
+    def _last_start(self, at_ms: int) -> int:
+        """The start of the last window that holds a time."""
+        return at_ms - at_ms % self._hop_ms
 
     def _is_kept(self, target: _Target, start: int) -> bool:
-        expired = start + self._window_ms + self._keep_ms <= target.clock_ms
-        return not expired and self._floor_ms <= start <= target.clock_ms
+        clock_ms = target.clock_ms
+        return (
+            start + self._window_ms + self._keep_ms > clock_ms
+            and self._floor_ms <= start <= clock_ms
+        )
 
-    def _kept_starts(self, target: _Target, fact: Fact) -> set[int]:
-        """The kept windows that `fact` overlaps: at the most `keep_ms / window_ms` of them and
-        those after the target's clock, however long the fact claims to be.
+    def _spanned(self, first_ms: int, last_ms: int) -> range:
+        """The starts of the windows that hold a time from `first_ms` to `last_ms`."""
+        hop = self._hop_ms
+        before = self._last_start(first_ms) - self._window_ms + hop
+        return range(before, self._last_start(last_ms) + 1, hop)
+
+    def _starts_of(self, target: _Target, fact: Fact) -> list[int]:
+        """The windows that hold a fact now."""
+        windows = target.windows
+        spanned = self._spanned(fact.start_ms, max(fact.start_ms, fact.end_ms))
+        # However long a fact claims to be, there are not more than the windows that are kept.
+        starts = spanned if len(spanned) <= len(windows) else windows
+        return [s for s in starts if s in windows and fact.key in windows[s].members]
+
+    def _kept_starts(self, target: _Target, fact: Fact) -> list[int]:
+        """The kept windows that `fact` overlaps: at the most those of `keep_ms` and those after the
+        target's clock, however long the fact claims to be.
         """
         first = max(fact.start_ms, target.clock_ms - self._keep_ms - self._window_ms)
         # A time after the frame that told it is a mistake, and must not make windows.
         last = max(fact.start_ms, min(fact.end_ms - 1, fact.told_at_ms))
-        starts = range(self._start_of(first), self._start_of(last) + 1, self._window_ms)
-        return {
+        return [
             start
-            for start in starts
+            for start in self._spanned(first, last)
             if self._is_kept(target, start) and overlaps(fact, start, start + self._window_ms)
-        }
+        ]
 
     def _advance(self, target_id: str, target: _Target, clock_ms: int) -> None:
         """Moves the target's clock and lets go of the windows that are over for good."""
-        if clock_ms <= target.clock_ms:
-            return
-        crossed = self._start_of(clock_ms) > self._start_of(target.clock_ms)
+        crossed = self._last_start(clock_ms) > self._last_start(target.clock_ms)
         target.clock_ms = clock_ms
         if not crossed:
             return
@@ -180,7 +210,7 @@ class AttentionWindows:
                 self._leaving.append(self._row(target_id, start))
                 self._changed.discard((target_id, start))
             for key in target.windows.pop(start).members:
-                if not any(key in window.members for window in target.windows.values()):
+                if not self._starts_of(target, target.facts[key]):
                     del target.facts[key]
 
     def _row(self, target_id: str, start: int) -> AttentionWindow:

@@ -11,9 +11,20 @@ from streams.contracts import codec
 from streams.contracts.experiment import Experiment
 from streams.contracts.layout import StoreLayout
 from streams.contracts.pos import Basket
-from streams.contracts.topics import ATTENTION, AUDIENCE, BASKET, BASKET_METRICS, DWELL, GAZE
+from streams.contracts.signage import Play
+from streams.contracts.topics import (
+    ATTENTION,
+    AUDIENCE,
+    BASKET,
+    BASKET_METRICS,
+    DWELL,
+    EXPOSURE,
+    GAZE,
+    PLAY,
+)
 from streams.core import facts
 from streams.core.baskets import BasketWindows
+from streams.core.exposure import Exposures
 from streams.core.facts import Fact
 from streams.core.windows import AttentionWindows, Outcome
 from streams.deadletter import handle_or_bury
@@ -25,8 +36,8 @@ log = logging.getLogger(__name__)
 
 CONSUMER = "measure"
 
-#: What feeds the attention windows of a partition, and what the basket windows.
-ATTENTION_TOPICS = (GAZE.name, DWELL.name, AUDIENCE.name)
+#: What feeds the attention windows and exposures of a partition, and what the basket windows.
+ATTENTION_TOPICS = (GAZE.name, DWELL.name, AUDIENCE.name, PLAY.name)
 BASKET_TOPICS = (BASKET.name,)
 
 
@@ -48,8 +59,10 @@ class Measurer:
         self._clock_ms = clock_ms
         self._areas = {area.area_id for area in layout.areas}
         self._targets = {zone.zone_id for zone in layout.zones}
-        self._targets |= {screen.screen_id for screen in layout.screens}
+        self._screens = {screen.screen_id for screen in layout.screens}
+        self._targets |= self._screens
         self._attention: dict[int, AttentionWindows] = {}
+        self._exposures: dict[int, Exposures] = {}
         self._baskets: dict[int, BasketWindows] = {}
         self._emitting = asyncio.Lock()
         self.hold({}, {})
@@ -64,6 +77,14 @@ class Measurer:
         self._attention = {
             partition: AttentionWindows(
                 window_ms=settings.attention_window_ms,
+                lateness_ms=settings.allowed_lateness_ms,
+                keep_ms=settings.keep_ms,
+                floor_ms=floor_ms,
+            )
+            for partition, floor_ms in attention_floors_ms.items()
+        }
+        self._exposures = {
+            partition: Exposures(
                 lateness_ms=settings.allowed_lateness_ms,
                 keep_ms=settings.keep_ms,
                 floor_ms=floor_ms,
@@ -94,6 +115,8 @@ class Measurer:
         """
         for attention in self._attention.values():
             attention.mark_all_changed()
+        for exposures in self._exposures.values():
+            exposures.mark_all_changed()
         for baskets in self._baskets.values():
             baskets.mark_all_changed()
 
@@ -109,6 +132,11 @@ class Measurer:
                 records = [codec.record(ATTENTION, row, CONSUMER) for row in rows]
                 if not await self._deliver(records):
                     attention.mark_changed(rows)
+            for exposures in list(self._exposures.values()):
+                told = exposures.changed()
+                records = [codec.record(EXPOSURE, row, CONSUMER) for row in told]
+                if not await self._deliver(records):
+                    exposures.mark_changed(told)
             for baskets in list(self._baskets.values()):
                 sums = baskets.changed()
                 records = [codec.record(BASKET_METRICS, row, CONSUMER) for row in sums]
@@ -120,6 +148,8 @@ class Measurer:
         total: Counter[Outcome] = Counter()
         for attention in self._attention.values():
             total.update(attention.outcomes)
+        for exposures in self._exposures.values():
+            total.update(exposures.outcomes)
         for baskets in self._baskets.values():
             total.update(baskets.outcomes)
         return total
@@ -147,26 +177,44 @@ class Measurer:
             self._take_basket(event, record)
             return
         windows = self._attention[record.partition]
+        exposures = self._exposures[record.partition]
         if record.topic == GAZE.name:
-            self._take_facts(windows, facts.of_gazes(event, record.topic, record.offset))
+            told = facts.of_gazes(event, record.topic, record.offset)
         elif record.topic == DWELL.name:
-            self._take_facts(windows, facts.of_dwells(event, record.topic, record.offset))
+            told = facts.of_dwells(event, record.topic, record.offset)
+        elif record.topic == PLAY.name:
+            self._take_play(exposures, event, record)
+            return
         else:
             self._check_time(event.captured_at_ms)
             windows.observe(record.topic, event.camera_id, event.captured_at_ms)
-            self._take_facts(windows, facts.of_audience(event, record.topic, record.offset))
+            told = facts.of_audience(event, record.topic, record.offset)
+        self._take_facts(windows, exposures, told)
 
-    def _take_facts(self, windows: AttentionWindows, told: list[Fact]) -> None:
+    def _take_facts(
+        self, windows: AttentionWindows, exposures: Exposures, told: list[Fact]
+    ) -> None:
         """Adds what is known of the layout; a stranger makes the record a dead letter after."""
+        if not told:
+            return
+        # One look at the clock for a batch.
+        self._check_time(max(fact.told_at_ms for fact in told))
         stranger: str | None = None
         for fact in told:
-            self._check_time(fact.told_at_ms)
-            if fact.target_id in self._targets:
-                windows.add(fact)
-            else:
+            if fact.target_id not in self._targets:
                 stranger = fact.target_id
+                continue
+            windows.add(fact)
+            if fact.target_kind == "screen":
+                exposures.add(fact)
         if stranger is not None:
             raise UnknownPlaceError("zone or screen", stranger, self._layout.store_id)
+
+    def _take_play(self, exposures: Exposures, play: Play, record: Incoming) -> None:
+        self._check_time(play.rendered_at_ms + (play.duration_ms or 0))
+        if play.screen_id not in self._screens:
+            raise UnknownPlaceError("screen", play.screen_id, self._layout.store_id)
+        exposures.add_play(play, record.topic, record.offset)
 
     def _take_basket(self, basket: Basket, record: Incoming) -> None:
         self._check_time(basket.closed_at_ms)

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from streams.contracts import topics
-from streams.contracts.attention import AttentionWindow, BasketWindow
+from streams.contracts.attention import AttentionWindow, BasketWindow, Exposure
 from streams.contracts.base import Trace
 from streams.contracts.pos import Basket
 from streams.contracts.signage import Decision, Play
-from streams.contracts.vision import Audience, Dwell, DwellBatch, Gaze, GazeBatch
+from streams.contracts.vision import Audience, Crossing, Dwell, DwellBatch, Gaze, GazeBatch
 from streams.sink import tables
 from streams.sink.tables import Table
 
@@ -159,8 +159,47 @@ def _attention(window: AttentionWindow) -> list[Unit]:
         window.dwell_ms,
         window.late,
         window.through_offset,
+        window.watchers_measured,
     )
     return [(Row(tables.ATTENTION, values),)]
+
+
+def _exposure(exposure: Exposure) -> list[Unit]:
+    values = (
+        exposure.play_id,
+        exposure.store_id,
+        exposure.area_id,
+        exposure.screen_id,
+        exposure.decision_id,
+        exposure.creative_id,
+        exposure.creative_version,
+        moment(exposure.started_at_ms),
+        moment(exposure.ended_at_ms),
+        exposure.ended,
+        exposure.gross_impressions,
+        exposure.ots,
+        exposure.verified_impressions,
+        exposure.exposed_ms,
+        exposure.watchers,
+        exposure.attention_ms,
+        exposure.late,
+        exposure.through_offset,
+    )
+    return [(Row(tables.EXPOSURES, values),)]
+
+
+def _crossing(crossing: Crossing) -> list[Unit]:
+    values = (
+        crossing.crossing_id,
+        crossing.store_id,
+        crossing.area_id,
+        crossing.camera_id,
+        crossing.line_id,
+        crossing.direction,
+        moment(crossing.crossed_at_ms),
+        crossing.calibration_version,
+    )
+    return [(Row(tables.CROSSINGS, values),)]
 
 
 def _basket(basket: Basket) -> list[Unit]:
@@ -266,7 +305,9 @@ _UNITS: dict[str, Callable[[Any], list[Unit]]] = {
     topics.GAZE.name: _gaze,
     topics.DWELL.name: _dwell,
     topics.AUDIENCE.name: _presences,
+    topics.CROSSING.name: _crossing,
     topics.ATTENTION.name: _attention,
+    topics.EXPOSURE.name: _exposure,
     topics.BASKET.name: _basket,
     topics.BASKET_METRICS.name: _basket_metrics,
     topics.DECISION.name: _decision,

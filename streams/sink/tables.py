@@ -145,10 +145,52 @@ ATTENTION = Table(
     attention_ms bigint
     dwell_ms bigint
     late bigint
+    through_offset bigint
+    watchers_measured boolean"""
+    ),
+    key=("store_id", "target_id", "window_start", "window_end"),
+    newest="through_offset",
+)
+EXPOSURES = Table(
+    "exposures",
+    _columns(
+        """
+    play_id text
+    store_id text
+    area_id text
+    screen_id text
+    decision_id text
+    creative_id text
+    creative_version integer
+    started_at timestamptz
+    ended_at timestamptz
+    ended boolean
+    gross_impressions bigint
+    ots bigint
+    verified_impressions bigint
+    exposed_ms bigint
+    watchers bigint
+    attention_ms bigint
+    late bigint
     through_offset bigint"""
     ),
-    key=("store_id", "target_id", "window_start"),
+    key=("play_id", "started_at"),
     newest="through_offset",
+)
+CROSSINGS = Table(
+    "crossings",
+    _columns(
+        """
+    crossing_id text
+    store_id text
+    area_id text
+    camera_id text
+    line_id text
+    direction text
+    crossed_at timestamptz
+    calibration_version text"""
+    ),
+    key=("crossing_id", "crossed_at"),
 )
 BASKETS = Table(
     "baskets",
@@ -254,7 +296,9 @@ TABLES = (
     GAZE,
     DWELL,
     PRESENCE,
+    CROSSINGS,
     ATTENTION,
+    EXPOSURES,
     BASKETS,
     BASKET_LINES,
     BASKET_METRICS,

@@ -1,4 +1,4 @@
-"""The AsyncAPI document against the specification's own schema, which its authors publish on npm."""
+"""The AsyncAPI document against the specification's own schema, published on npm."""
 
 import json
 import shutil

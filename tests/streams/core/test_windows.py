@@ -1,12 +1,12 @@
 """Windows of attention: what they hold, and that the order of arrival changes nothing."""
 
 import random
-from dataclasses import replace
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams.contracts.attention import AttentionWindow
 from streams.core.facts import Fact, FactKind, part_ms

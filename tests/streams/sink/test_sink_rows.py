@@ -8,11 +8,19 @@ import msgspec
 import pytest
 
 from streams.contracts import topics
-from streams.contracts.attention import AttentionWindow, BasketWindow
+from streams.contracts.attention import AttentionWindow, BasketWindow, Exposure
 from streams.contracts.base import Trace
 from streams.contracts.pos import Basket, BasketLine
 from streams.contracts.signage import Candidate, Decision, Play, ZoneAttention
-from streams.contracts.vision import Audience, Dwell, DwellBatch, Gaze, GazeBatch, Presence
+from streams.contracts.vision import (
+    Audience,
+    Crossing,
+    Dwell,
+    DwellBatch,
+    Gaze,
+    GazeBatch,
+    Presence,
+)
 from streams.sink.rows import SINK_TOPICS, Row, moment, units
 from streams.sink.tables import TABLES
 from streams.sink.writer import in_key_order
@@ -107,6 +115,35 @@ _WINDOW = AttentionWindow(
     late=0,
     through_offset=7,
 )
+_EXPOSURE = Exposure(
+    play_id="p",
+    store_id="s",
+    area_id="a",
+    screen_id="sc",
+    decision_id="de",
+    creative_id="cr",
+    creative_version=2,
+    started_at_ms=1_640,
+    ended_at_ms=6_640,
+    ended=True,
+    gross_impressions=3,
+    ots=None,
+    verified_impressions=2,
+    exposed_ms=7_000,
+    watchers=None,
+    attention_ms=0,
+    late=0,
+    through_offset=9,
+)
+_CROSSING = Crossing(
+    crossing_id="x",
+    store_id="s",
+    area_id="a",
+    camera_id="c",
+    line_id="door",
+    direction="in",
+    crossed_at_ms=1_000,
+)
 _BASKET_WINDOW = BasketWindow(
     store_id="s",
     window_start_ms=0,
@@ -175,6 +212,18 @@ _ONE_ROW = [
         _WINDOW,
         "attention",
         {"ots": None, "watchers": 2, "window_end": moment(10_000), "through_offset": 7},
+    ),
+    (
+        topics.EXPOSURE.name,
+        _EXPOSURE,
+        "exposures",
+        {"watchers": None, "exposed_ms": 7_000, "ended_at": moment(6_640), "ended": True},
+    ),
+    (
+        topics.CROSSING.name,
+        _CROSSING,
+        "crossings",
+        {"line_id": "door", "direction": "in", "crossed_at": moment(1_000)},
     ),
     (
         topics.BASKET_METRICS.name,
