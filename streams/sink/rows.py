@@ -1,10 +1,9 @@
 """From an event to the rows that it leaves: pure. A fact that has only begun leaves none."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,10 +17,10 @@ from streams.sink import tables
 from streams.sink.tables import Table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row of `table`, its values in the order of the table's columns."""
 
     table: Table
@@ -38,7 +37,7 @@ def moment(at_ms: int) -> datetime:
     >>> moment(1_500).isoformat()
     '1970-01-01T00:00:01.500000+00:00'
     """
-    return _EPOCH + timedelta(milliseconds=at_ms)
+    return _EPOCH + at_ms * _MILLISECOND
 
 
 def units(topic: str, event: Any) -> list[Unit]:
@@ -97,7 +96,8 @@ def _gaze_row(batch: GazeBatch, gaze: Gaze) -> Row:
 
 
 def _dwell(batch: DwellBatch) -> list[Unit]:
-    return [(_dwell_row(batch, dwell),) for dwell in batch.events if dwell.phase == "ended"]
+    ended = [dwell for dwell in batch.events if dwell.phase == "ended" and not dwell.excluded]
+    return [(_dwell_row(batch, dwell),) for dwell in ended]
 
 
 def _dwell_row(batch: DwellBatch, dwell: Dwell) -> Row:

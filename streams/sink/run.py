@@ -4,9 +4,10 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from aiokafka import TopicPartition
@@ -21,6 +22,7 @@ from streams.sink.database import cannot_connect, place, refuses
 from streams.sink.deadletters import DeadLetters
 from streams.sink.errors import BrokerGoneError, NoSchemaError, NoTopicsError, RefusedError
 from streams.sink.log import LogReader
+from streams.sink.pipeline import OneAhead
 from streams.sink.resume import Place, Rewind, Stored, digest
 from streams.sink.rows import SINK_TOPICS, Unit, units
 from streams.sink.settings import SinkSettings
@@ -154,7 +156,9 @@ class _Sink:
             topics = (*SINK_TOPICS, dead_letter_topic(_CONSUMER))
             await self._note(writer, await log.open(SINK_TOPICS, topics, stored))
             self._tell_ready()
-            await self._pump(writer, log, letters, watch)
+            # Entered last, so that nothing is written once the connections are given up.
+            ahead = await stack.enter_async_context(OneAhead())
+            await self._pump(writer, log, letters, watch, ahead)
 
     def _tell_ready(self) -> None:
         if not self._told_ready:
@@ -162,7 +166,12 @@ class _Sink:
             self._ready()
 
     async def _pump(
-        self, writer: Writer, log: LogReader, letters: DeadLetters, watch: BrokerWatch
+        self,
+        writer: Writer,
+        log: LogReader,
+        letters: DeadLetters,
+        watch: BrokerWatch,
+        ahead: OneAhead,
     ) -> None:
         ends: dict[TopicPartition, int] | None = None
         while True:
@@ -172,9 +181,14 @@ class _Sink:
                     f"the broker at {self._settings.kafka} closed the connection; "
                     "the log is checked against the stored offsets"
                 )
-            await self._note(writer, rewinds)
+            if rewinds:
+                await ahead.settle()
+                await self._note(writer, rewinds)
             if records:
-                await self._store(writer, letters, records)
+                await ahead.put(await self._made_ready(writer, letters, records))
+            else:
+                # A quiet log must not hide that the last write failed.
+                await ahead.settle()
             if self._stop.is_set():
                 ends = ends or await log.ends()
                 if await log.reached(ends):
@@ -187,20 +201,21 @@ class _Sink:
                     )
                     return
 
-    async def _store(
+    async def _made_ready(
         self, writer: Writer, letters: DeadLetters, records: Sequence[ConsumerRecord]
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
+        """The write of these records' rows and offsets, to be awaited."""
         batch: list[list[Unit]] = []
         good: list[ConsumerRecord] = []
         positions: dict[Place, Stored] = {}
-        sent = 0
+        buried = 0
         for record in records:
             try:
                 batch.append(units(record.topic, decode(record.topic, record.value)))
                 good.append(record)
             except Exception as error:  # whatever it is, the record is kept and the log goes on
                 await letters.send(record, error)
-                sent += 1
+                buried += 1
             positions[record.topic, record.partition] = Stored(
                 record.offset + 1,
                 record.timestamp,
@@ -208,14 +223,17 @@ class _Sink:
             )
 
         async def refused(index: int, error: Exception) -> None:
-            nonlocal sent
+            nonlocal buried
             await letters.send(good[index], error)
-            sent += 1
+            buried += 1
 
-        async with asyncio.timeout(_WRITE_TIMEOUT_S):
-            self.counts.rows += await writer.write(batch, positions, refused)
-        self.counts.records += len(records)
-        self.counts.dead_letters += sent
+        async def write() -> None:
+            async with asyncio.timeout(_WRITE_TIMEOUT_S):
+                self.counts.rows += await writer.write(batch, positions, refused)
+            self.counts.records += len(records)
+            self.counts.dead_letters += buried
+
+        return write()
 
     async def _note(self, writer: Writer, rewinds: Sequence[Rewind]) -> None:
         for rewind in rewinds:

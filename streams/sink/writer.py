@@ -21,6 +21,9 @@ REFUSALS = (
     UnicodeError,
 )
 
+#: Fewer rows are inserted by one statement: a copy costs a savepoint and its round trips.
+_COPY_FROM = 64
+
 #: How often a sink that waits for another asks again.
 _FENCE_POLL_S = 0.25
 
@@ -53,6 +56,8 @@ class Writer:
     def __init__(self, connection: Connection, consumer: str) -> None:
         self._connection = connection
         self._consumer = consumer
+        #: Tables whose last rows were partly there already.
+        self._repeating: set[str] = set()
 
     async def claim(self, wait_s: float, stop: asyncio.Event) -> bool:
         """Take the right to write under this name; it lives and dies with the connection.
@@ -161,11 +166,52 @@ class Writer:
         written: Counter[str] = Counter()
         for table in TABLES:
             values = in_key_order(table, by_table.get(table.name, []))
-            if values:
-                columns = [list(column) for column in zip(*values, strict=True)]
-                cursor = await self._connection.execute(table.insert(), columns)
-                written[table.name] = cursor.rowcount
+            if len(values) >= _COPY_FROM and table.copies:
+                written[table.name] = await self._copy(table, values)
+            elif values:
+                written[table.name] = await self._insert_new(table, values)
         return written
+
+    async def _insert_new(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        cursor = await self._connection.execute(table.insert(), columns)
+        return cursor.rowcount
+
+    async def _copy(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+        """COPY straight into the table, in a savepoint. Where a row was there already, only what is
+        new is copied, and it is looked up beforehand from then on until nothing is repeated:
+        repeats come in stretches, after a restart or a rewind.
+        """
+        if table.name in self._repeating:
+            new = await self._new(table, rows)
+            if len(new) == len(rows):
+                self._repeating.discard(table.name)
+            rows = new
+        try:
+            async with self._connection.transaction():
+                return await self._copy_all(table, rows)
+        except psycopg.errors.UniqueViolation:
+            # Once more after a look-up; rows of another writer meanwhile are for the slow way.
+            if table.name in self._repeating:
+                return await self._insert_new(table, rows)
+            self._repeating.add(table.name)
+            return await self._copy(table, rows)
+
+    async def _copy_all(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+        async with self._connection.cursor() as cursor, cursor.copy(table.copy()) as copy:
+            copy.set_types([kind for _, kind in table.columns])
+            for row in rows:
+                await copy.write_row(row)
+        return len(rows)
+
+    async def _new(
+        self, table: Table, rows: Sequence[tuple[Any, ...]]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Those of `rows` that are not in the table yet."""
+        keys = [list(column) for column in zip(*map(table.key_of, rows), strict=True)]
+        cursor = await self._connection.execute(table.known(), keys)
+        known = set(await cursor.fetchall())
+        return [row for row in rows if table.key_of(row) not in known]
 
     async def _store(self, positions: Mapping[Place, Stored]) -> None:
         ordered = sorted(positions.items())
@@ -189,11 +235,16 @@ def in_key_order(table: Table, rows: Sequence[tuple[Any, ...]]) -> list[tuple[An
 
     The first row told of a key stays, or, in a table where the newest wins, the newest.
     """
-    kept: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    newest = None if table.newest is None else table.position(table.newest)
-    for row in rows:
-        key = table.key_of(row)
-        known = kept.get(key)
-        if known is None or (newest is not None and known[newest] < row[newest]):
-            kept[key] = row
+    kept: dict[Any, tuple[Any, ...]] = {}
+    key_of = table.key_of
+    if table.newest is None:
+        for row in rows:
+            kept.setdefault(key_of(row), row)
+    else:
+        newest = table.position(table.newest)
+        for row in rows:
+            key = key_of(row)
+            known = kept.get(key)
+            if known is None or known[newest] < row[newest]:
+                kept[key] = row
     return [kept[key] for key in sorted(kept)]
