@@ -24,12 +24,58 @@ Outcome = Literal["added", "repeated", "late", "dropped"]
 
 @dataclass(slots=True)
 class _Window:
+    """The facts that overlap a window, and their sums: a row costs the same however many there are.
+
+    `watching`, `present` and `seeing` count each track's gazes, presences, and presences with an
+    opportunity to see; `measured` counts presences for which that could be told.
+    """
+
+    start_ms: int
+    end_ms: int
     members: set[FactKey] = field(default_factory=set)
     late: set[FactKey] = field(default_factory=set)
     through: dict[str, int] = field(default_factory=dict)
+    attention_ms: int = 0
+    dwell_ms: int = 0
+    measured: int = 0
+    watching: dict[str, int] = field(default_factory=dict)
+    present: dict[str, int] = field(default_factory=dict)
+    seeing: dict[str, int] = field(default_factory=dict)
 
     def reach(self, fact: Fact) -> None:
-        self.through[fact.log] = max(self.through.get(fact.log, 0), fact.offset + 1)
+        if self.through.get(fact.log, 0) <= fact.offset:
+            self.through[fact.log] = fact.offset + 1
+
+    def put(self, fact: Fact) -> None:
+        self.members.add(fact.key)
+        self._count(fact, 1)
+
+    def take(self, fact: Fact) -> None:
+        self.members.remove(fact.key)
+        self._count(fact, -1)
+
+    def _count(self, fact: Fact, sign: int) -> None:
+        kind = fact.kind
+        if kind == "gaze":
+            self.attention_ms += sign * part_ms(fact, self.start_ms, self.end_ms)
+            _refer(self.watching, fact.track_id, sign)
+        elif kind == "dwell":
+            self.dwell_ms += sign * part_ms(fact, self.start_ms, self.end_ms)
+        else:
+            _refer(self.present, fact.track_id, sign)
+            if fact.amount_ms is not None:
+                self.measured += sign
+                if fact.amount_ms:
+                    _refer(self.seeing, fact.track_id, sign)
+
+
+def _refer(counts: dict[str, int], name: str, sign: int) -> None:
+    """Counts references to a name; one without any is forgotten."""
+    count = counts.get(name, 0) + sign
+    if count:
+        counts[name] = count
+    else:
+        del counts[name]
 
 
 @dataclass(slots=True)
@@ -108,16 +154,15 @@ class AttentionWindows:
             return "dropped"
         touched: Collection[int] = starts
         if known is not None:
-            touched = {*starts, *self._starts_of(target, known)}
+            before = self._starts_of(target, known)
+            for start in before:
+                target.windows[start].take(known)
+            touched = {*starts, *before}
         target.facts[key] = fact
         for start in touched:
-            window = target.windows.get(start)
-            if window is None:
-                window = target.windows[start] = _Window()
+            window = self._window(target, start)
             if start in starts:
-                window.members.add(key)
-            else:
-                window.members.discard(key)
+                window.put(fact)
             window.reach(fact)
             self._changed.add((fact.target_id, start))
         return "added"
@@ -126,7 +171,7 @@ class AttentionWindows:
         start = self._last_start(fact.end_ms)
         if not self._is_kept(target, start):
             return "dropped"
-        window = target.windows.setdefault(start, _Window())
+        window = self._window(target, start)
         if fact.key in window.late:
             return "repeated"
         window.late.add(fact.key)
@@ -160,6 +205,12 @@ class AttentionWindows:
                 self._changed.add((row.target_id, row.window_start_ms))
             else:
                 self._leaving.append(row)
+
+    def _window(self, target: _Target, start: int) -> _Window:
+        window = target.windows.get(start)
+        if window is None:
+            window = target.windows[start] = _Window(start, start + self._window_ms)
+        return window
 
     def _last_start(self, at_ms: int) -> int:
         """The start of the last window that holds a time."""
@@ -216,23 +267,18 @@ class AttentionWindows:
     def _row(self, target_id: str, start: int) -> AttentionWindow:
         target = self._targets[target_id]
         window = target.windows[start]
-        end = start + self._window_ms
-        facts = [target.facts[key] for key in window.members]
-        gazes = [f for f in facts if f.kind == "gaze"]
-        presences = [f for f in facts if f.kind == "presence"]
-        measured = [f for f in presences if f.amount_ms is not None]
         return AttentionWindow(
             store_id=target.store_id,
             area_id=target.area_id,
             target_id=target_id,
             target_kind=target.target_kind,
-            window_start_ms=start,
-            window_end_ms=end,
-            gross_impressions=len({f.track_id for f in presences}),
-            ots=len({f.track_id for f in measured if f.amount_ms}) if measured else None,
-            watchers=len({f.track_id for f in gazes}),
-            attention_ms=sum(part_ms(f, start, end) for f in gazes),
-            dwell_ms=sum(part_ms(f, start, end) for f in facts if f.kind == "dwell"),
+            window_start_ms=window.start_ms,
+            window_end_ms=window.end_ms,
+            gross_impressions=len(window.present),
+            ots=len(window.seeing) if window.measured else None,
+            watchers=len(window.watching),
+            attention_ms=window.attention_ms,
+            dwell_ms=window.dwell_ms,
             late=len(window.late),
             through_offset=sum(window.through.values()),
         )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from streams.contracts.attention import AttentionWindow
-from streams.core.facts import Fact, FactKind, part_ms
+from streams.core.facts import Fact, FactKind, overlaps, part_ms
 from streams.core.windows import AttentionWindows
 
 
@@ -232,3 +232,53 @@ def test_a_complete_window_has_the_greatest_through_offset(facts: list[Fact], cu
     for row in partial.changed():
         whole = final[row.target_id, row.window_start_ms]
         assert row.through_offset < whole.through_offset or row == whole
+
+
+_times = st.integers(0, 40_000)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["gaze", "dwell", "presence"]),
+            st.integers(0, 4),
+            _times,
+            st.integers(0, 25_000),
+            st.one_of(st.none(), st.integers(0, 500)),
+        ),
+        max_size=20,
+    ),
+    st.sampled_from([10_000, 5_000, 2_000]),
+)
+def test_the_running_sums_are_those_of_the_facts(told: list[tuple], hop: int) -> None:  # type: ignore[type-arg]
+    """Whatever was replaced meanwhile; for sliding windows too."""
+    state = AttentionWindows(window_ms=10_000, lateness_ms=10**7, keep_ms=10**7, hop_ms=hop)
+    newest: dict[tuple[str, str], Fact] = {}
+    for number, (kind, name, start, length, amount) in enumerate(told):
+        if kind != "presence":
+            amount = min(length, amount or 0)
+        new = fact(
+            kind,
+            f"{name}",
+            start,
+            start + length,
+            track=f"t{number % 3}",
+            amount=amount,
+            told=100_000,
+            offset=number,
+        )
+        known = newest.get(new.key)
+        if known is None or known.rank < new.rank:
+            newest[new.key] = new
+        state.add(new)
+    for row in state.changed():
+        begin, end = row.window_start_ms, row.window_end_ms
+        inside = [f for f in newest.values() if overlaps(f, begin, end)]
+        present = [f for f in inside if f.kind == "presence"]
+        measured = [f for f in present if f.amount_ms is not None]
+        assert row.gross_impressions == len({f.track_id for f in present})
+        assert row.ots == (len({f.track_id for f in measured if f.amount_ms}) if measured else None)
+        assert row.watchers == len({f.track_id for f in inside if f.kind == "gaze"})
+        for kind, value in (("gaze", row.attention_ms), ("dwell", row.dwell_ms)):
+            assert value == sum(part_ms(f, begin, end) for f in inside if f.kind == kind)
