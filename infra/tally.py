@@ -41,7 +41,7 @@ class Tally:
     dwell: dict[str, Dwell] = field(default_factory=dict)
     audience: set[tuple[str, str, int]] = field(default_factory=set)
     baskets: set[str] = field(default_factory=set)
-    attention: set[tuple[str, int]] = field(default_factory=set)
+    attention: set[tuple[str, int, int]] = field(default_factory=set)
     decisions: set[str] = field(default_factory=set)
     plays_ended: set[str] = field(default_factory=set)
     plays_started: set[str] = field(default_factory=set)
@@ -84,7 +84,7 @@ class Tally:
             case _ if topic == topics.BASKET.name:
                 self.baskets.add(event.basket_id)
             case AttentionWindow():
-                self.attention.add((event.target_id, event.window_start_ms))
+                self.attention.add((event.target_id, event.window_start_ms, event.window_end_ms))
 
     def _add_gazes(self, batch: GazeBatch) -> None:
         for gaze in batch.events:
@@ -138,7 +138,7 @@ class Tally:
                 censored=dwell.censored,
             )
             for dwell in ended
-            if dwell.left_at_ms is not None
+            if dwell.left_at_ms is not None and not dwell.excluded
         ]
 
     def latency(self) -> Latency:

@@ -190,4 +190,12 @@ def bytes_topic(app: faust.App, name: str) -> Any:
 
 def incoming(message: Any) -> Incoming:
     """Faust's message as the processors see it."""
-    return Incoming(message.topic, message.partition, message.offset, message.key, message.value)
+    return Incoming(
+        message.topic,
+        message.partition,
+        message.offset,
+        message.key,
+        message.value,
+        # Faust makes seconds of it.
+        round(message.timestamp * 1_000),
+    )

@@ -7,13 +7,16 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A record as it was read. `value` is None where it is empty (a tombstone)."""
+    """A record as it was read. `value` is None where it is empty (a tombstone); `logged_ms` is the
+    time that the log gives it.
+    """
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes | None
+    logged_ms: int
 
 
 class Outbox(Protocol):

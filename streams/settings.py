@@ -100,6 +100,14 @@ class MeasureSettings(ProcessorSettings):
     attention_window_ms: int = Field(
         default=10_000, ge=1_000, description="Length of an attention window"
     )
+    sliding_window_ms: int = Field(
+        default=0,
+        ge=0,
+        description="Length of attention windows that overlap, told beside the others; 0 for none",
+    )
+    sliding_hop_ms: int = Field(
+        default=10_000, ge=1_000, description="An overlapping window begins this often"
+    )
     allowed_lateness_ms: int = Field(
         default=5_000, ge=0, description="An attention window takes events this long after its end"
     )
@@ -118,13 +126,19 @@ class MeasureSettings(ProcessorSettings):
     max_ahead_ms: int = Field(
         default=60_000,
         ge=0,
-        description="An event stamped further in the future than this is a broken clock's",
+        description="A stamp further beyond the log's own time than this moves no watermark",
     )
 
     @model_validator(mode="after")
     def _keeps_what_may_still_change(self) -> "MeasureSettings":
+        if self.sliding_window_ms % self.sliding_hop_ms:
+            raise ValueError(
+                f"sliding_window_ms {self.sliding_window_ms} is no multiple of sliding_hop_ms "
+                f"{self.sliding_hop_ms}: make it one"
+            )
         longest = max(
             self.attention_window_ms + self.allowed_lateness_ms,
+            self.sliding_window_ms + self.allowed_lateness_ms,
             self.basket_window_ms + self.basket_lateness_ms,
         )
         if self.keep_ms < longest:

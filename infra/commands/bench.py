@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
+from infra.commands import stream_benches, truth
 from infra.commands.demo import DEMO_LAYOUT, DEMO_SLOT_MS
 from infra.commands.runtime import settings_of
 from infra.errors import UserError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from infra.chain import Chain
 
 app = typer.Typer(help="Measure the whole chain on this machine.", no_args_is_help=True)
+truth.add_to(app)
+stream_benches.add_to(app)
 
 
 @app.callback()

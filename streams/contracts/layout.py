@@ -53,7 +53,8 @@ class Zone(_Part, frozen=True, kw_only=True):
 
     `min_dwell_ms`: a stay counts as dwell from here on; `gap_ms`: a stay holds while no gap between
     detections exceeds this; `fixation_ms`: a face directed at the zone this long is a gaze;
-    `staff_limit_ms`: a longer stay is taken for staff and excluded (and counted).
+    `staff_limit_ms`: a longer stay is taken for staff and excluded (and counted). `skus`: what lies
+    there, as the planogram and the receipts name it.
     """
 
     zone_id: Id
@@ -67,6 +68,7 @@ class Zone(_Part, frozen=True, kw_only=True):
     gap_ms: DurationMs = 1_500
     fixation_ms: DurationMs = 300
     staff_limit_ms: DurationMs = 900_000
+    skus: Annotated[tuple[Id, ...], Meta(max_length=1_000)] = ()
 
     def __post_init__(self) -> None:
         _check_face(self.zone_id, self.face)

@@ -64,6 +64,7 @@ class GazeBatch(Struct, frozen=True, kw_only=True):
 class Dwell(Struct, frozen=True, kw_only=True):
     """A stay in a zone longer than the zone's configured minimum. Told when the minimum is reached
     and when the stay ends. A stay holds while no gap between detections exceeds the gap window.
+    `excluded`: the person was taken for staff since it was told, so that it does not count.
     """
 
     dwell_id: Id
@@ -74,6 +75,7 @@ class Dwell(Struct, frozen=True, kw_only=True):
     entered_at_ms: TimeMs
     left_at_ms: TimeMs | None = None
     censored: bool = False
+    excluded: bool = False
     calibration_version: Id
     trace: Trace
 

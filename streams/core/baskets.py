@@ -22,6 +22,9 @@ _SHORTEST_WINDOW_MS = 1_000
 #: No receipt holds a line of a trillion; a sum of such would lose its cents.
 _MOST_UNITS_OR_VALUE = Decimal(10) ** 12
 
+#: Wrong clocks and strange currencies may not make more windows than these.
+_MOST_WINDOWS = 100_000
+
 _Key = tuple[str, int, Arm, str]
 
 
@@ -71,9 +74,12 @@ class BasketWindows:
         self._changed: set[_Key] = set()
         self._leaving: list[BasketWindow] = []
         self.outcomes: Counter[Outcome] = Counter()
+        #: Baskets with a stamp from the future, which moved the clocks less far than they say.
+        self.clamped = 0
 
-    def add(self, basket: Basket, log: str, offset: int) -> Outcome:
-        """Takes a basket in; the store is the source whose watermark tells what is late.
+    def add(self, basket: Basket, log: str, offset: int, horizon_ms: int) -> Outcome:
+        """Takes a basket in; the store is the source whose watermark tells what is late. A stamp
+        beyond `horizon_ms` is a wrong clock's and moves no clock further than that.
 
         Raises ValueError for a line whose numbers no till prints.
         """
@@ -83,18 +89,21 @@ class BasketWindows:
                     f"basket {basket.basket_id!r} has {line.units} units for {line.net_value} of "
                     f"{line.sku!r}: no till prints such numbers, so mend the producer"
                 )
-        outcome = self._add(basket, log, offset)
+        outcome = self._add(basket, log, offset, horizon_ms)
         self.outcomes[outcome] += 1
         return outcome
 
-    def _add(self, basket: Basket, log: str, offset: int) -> Outcome:
+    def _add(self, basket: Basket, log: str, offset: int, horizon_ms: int) -> Outcome:
         store_id, at_ms = basket.store_id, basket.closed_at_ms
-        self._watermarks.observe(log, store_id, at_ms)
-        self._advance(store_id, at_ms)
+        self._watermarks.observe(log, store_id, min(at_ms, horizon_ms))
+        self._advance(store_id, min(at_ms, horizon_ms))
+        self.clamped += at_ms > horizon_ms
         start = at_ms - at_ms % self._window_ms
         if not self._is_kept(store_id, start):
             return "dropped"
         key = (store_id, start, self._experiment.arm(store_id, at_ms), basket.currency)
+        if key not in self._windows and len(self._windows) >= _MOST_WINDOWS:
+            return "dropped"
         window = self._windows.setdefault(key, _Window())
         if basket.basket_id in window.baskets or basket.basket_id in window.late:
             return "repeated"

@@ -67,9 +67,11 @@ class Exposures:
         self._leaving: list[Exposure] = []
         self.outcomes: Counter[Outcome] = Counter()
 
-    def add_play(self, play: Play, log: str, offset: int) -> Outcome:
-        """Takes the beginning or the end of a play in."""
-        outcome = self._add_play(play, log, offset)
+    def add_play(self, play: Play, log: str, offset: int, horizon_ms: int) -> Outcome:
+        """Takes the beginning or the end of a play in; a stamp beyond `horizon_ms` is a wrong
+        clock's and moves no other further than that.
+        """
+        outcome = self._add_play(play, log, offset, horizon_ms)
         self.outcomes[outcome] += 1
         return outcome
 
@@ -107,10 +109,10 @@ class Exposures:
             else:
                 self._leaving.append(row)
 
-    def _add_play(self, play: Play, log: str, offset: int) -> Outcome:
+    def _add_play(self, play: Play, log: str, offset: int, horizon_ms: int) -> Outcome:
         screen = self._screens.setdefault(play.screen_id, _Screen())
         told_ms = play.rendered_at_ms + (play.duration_ms or 0)
-        self._advance(play.screen_id, screen, told_ms)
+        self._advance(play.screen_id, screen, min(told_ms, horizon_ms))
         known = screen.plays.get(play.play_id)
         if known is not None:
             if known.play.phase == "ended" or play.phase == "started":
@@ -128,14 +130,14 @@ class Exposures:
         return "added"
 
     def _add(self, fact: Fact) -> Outcome:
-        newest_ms = self._watermarks.observe(fact.log, fact.source, fact.told_at_ms)
+        newest_ms = self._watermarks.observe(fact.log, fact.source, fact.clock_ms)
         screen = self._screens.setdefault(fact.target_id, _Screen())
         known = screen.facts.get(fact.key)
         if known is not None and known.rank >= fact.rank:
             return "repeated"
         if newest_ms > fact.told_at_ms + self._lateness_ms:
             return self._count_late(screen, fact)
-        self._advance(fact.target_id, screen, fact.told_at_ms)
+        self._advance(fact.target_id, screen, fact.clock_ms)
         if self._is_over(screen, max(fact.start_ms, fact.end_ms)):
             return "dropped"
         screen.facts[fact.key] = fact

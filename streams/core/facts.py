@@ -21,7 +21,8 @@ class Fact(Struct, frozen=True, kw_only=True, gc=False):
 
     `amount_ms` is the attention of a gaze, the length of a dwell, the opportunity of a presence
     (None where it was not measured). `told_at_ms` is the event time of the frame that told it, by
-    `source`; `log` and `offset` say where it stands.
+    `source`; `log` and `offset` say where it stands. `clock_ms` is how far it may move a clock: a
+    stamp from the future moves none further than the log's own time and some allowance.
     """
 
     kind: FactKind
@@ -36,6 +37,7 @@ class Fact(Struct, frozen=True, kw_only=True, gc=False):
     amount_ms: int | None
     final: bool
     told_at_ms: int
+    clock_ms: int
     source: str
     log: str
     offset: int
@@ -72,7 +74,7 @@ def part_ms(fact: Fact, start_ms: int, end_ms: int) -> int:
     return fact.amount_ms * until // length_ms - fact.amount_ms * since // length_ms
 
 
-def of_gazes(batch: GazeBatch, log: str, offset: int) -> list[Fact]:
+def of_gazes(batch: GazeBatch, log: str, offset: int, horizon_ms: int) -> list[Fact]:
     """A gaze that is still open counts with what it has so far."""
     return [
         Fact(
@@ -92,6 +94,7 @@ def of_gazes(batch: GazeBatch, log: str, offset: int) -> list[Fact]:
             amount_ms=gaze.attention_ms,
             final=gaze.phase == "ended",
             told_at_ms=gaze.trace.captured_at_ms,
+            clock_ms=min(gaze.trace.captured_at_ms, horizon_ms),
             source=gaze.camera_id,
             log=log,
             offset=offset,
@@ -100,8 +103,8 @@ def of_gazes(batch: GazeBatch, log: str, offset: int) -> list[Fact]:
     ]
 
 
-def of_dwells(batch: DwellBatch, log: str, offset: int) -> list[Fact]:
-    """Dwells count when they have ended."""
+def of_dwells(batch: DwellBatch, log: str, offset: int, horizon_ms: int) -> list[Fact]:
+    """Dwells count when they have ended, those of staff never."""
     return [
         Fact(
             kind="dwell",
@@ -116,16 +119,17 @@ def of_dwells(batch: DwellBatch, log: str, offset: int) -> list[Fact]:
             amount_ms=dwell.left_at_ms - dwell.entered_at_ms,
             final=True,
             told_at_ms=dwell.trace.captured_at_ms,
+            clock_ms=min(dwell.trace.captured_at_ms, horizon_ms),
             source=dwell.camera_id,
             log=log,
             offset=offset,
         )
         for dwell in batch.events
-        if dwell.left_at_ms is not None
+        if dwell.left_at_ms is not None and not dwell.excluded
     ]
 
 
-def of_audience(audience: Audience, log: str, offset: int) -> list[Fact]:
+def of_audience(audience: Audience, log: str, offset: int, horizon_ms: int) -> list[Fact]:
     """The presences that have ended."""
     return [
         Fact(
@@ -141,6 +145,7 @@ def of_audience(audience: Audience, log: str, offset: int) -> list[Fact]:
             amount_ms=presence.opportunity_ms,
             final=True,
             told_at_ms=audience.captured_at_ms,
+            clock_ms=min(audience.captured_at_ms, horizon_ms),
             source=audience.camera_id,
             log=log,
             offset=offset,

@@ -22,6 +22,10 @@ from streams.core.watermark import Watermarks
 Outcome = Literal["added", "repeated", "late", "dropped"]
 
 
+#: Windows to come that wrong clocks may make for one target, beside those that are kept.
+_MOST_AHEAD = 1_000
+
+
 @dataclass(slots=True)
 class _Window:
     """The facts that overlap a window, and their sums: a row costs the same however many there are.
@@ -121,7 +125,10 @@ class AttentionWindows:
         self._targets: dict[str, _Target] = {}
         self._changed: set[tuple[str, int]] = set()
         self._leaving: list[AttentionWindow] = []
+        self._most_windows = (keep_ms + window_ms) // self._hop_ms + _MOST_AHEAD
         self.outcomes: Counter[Outcome] = Counter()
+        #: Facts with a stamp from the future, which moved the clocks less far than they say.
+        self.clamped = 0
 
     def observe(self, log: str, source: str, at_ms: int) -> None:
         """A message of `source` was read, with or without facts."""
@@ -136,7 +143,7 @@ class AttentionWindows:
     def _add(self, fact: Fact) -> Outcome:
         # This runs for every event of every camera: each look-up less is a camera more.
         told_ms = fact.told_at_ms
-        newest_ms = self._watermarks.observe(fact.log, fact.source, told_ms)
+        newest_ms = self._watermarks.observe(fact.log, fact.source, fact.clock_ms)
         target = self._targets.get(fact.target_id)
         if target is None:
             target = _Target(fact.store_id, fact.area_id, fact.target_kind)
@@ -147,8 +154,10 @@ class AttentionWindows:
             return "repeated"
         if newest_ms >= self._last_start(told_ms) + self._window_ms + self._lateness_ms:
             return self._count_late(target, fact)
-        if told_ms > target.clock_ms:
-            self._advance(fact.target_id, target, told_ms)
+        if fact.clock_ms > target.clock_ms:
+            self._advance(fact.target_id, target, fact.clock_ms)
+        if fact.clock_ms < told_ms:
+            self.clamped += 1
         starts = self._kept_starts(target, fact)
         if not starts:
             return "dropped"
@@ -169,7 +178,7 @@ class AttentionWindows:
 
     def _count_late(self, target: _Target, fact: Fact) -> Outcome:
         start = self._last_start(fact.end_ms)
-        if not self._is_kept(target, start):
+        if not self._is_kept(target, start, fact.told_at_ms):
             return "dropped"
         window = self._window(target, start)
         if fact.key in window.late:
@@ -216,12 +225,14 @@ class AttentionWindows:
         """The start of the last window that holds a time."""
         return at_ms - at_ms % self._hop_ms
 
-    def _is_kept(self, target: _Target, start: int) -> bool:
+    def _is_kept(self, target: _Target, start: int, told_ms: int = 0) -> bool:
+        """Whether a window is kept, or may be made by what was told at a time."""
         clock_ms = target.clock_ms
-        return (
-            start + self._window_ms + self._keep_ms > clock_ms
-            and self._floor_ms <= start <= clock_ms
-        )
+        if start > clock_ms:
+            # Only a clock that is wrong tells of windows to come: there may not be many.
+            known = start in target.windows or len(target.windows) < self._most_windows
+            return start <= told_ms and known
+        return start + self._window_ms + self._keep_ms > clock_ms and self._floor_ms <= start
 
     def _spanned(self, first_ms: int, last_ms: int) -> range:
         """The starts of the windows that hold a time from `first_ms` to `last_ms`."""
@@ -247,7 +258,8 @@ class AttentionWindows:
         return [
             start
             for start in self._spanned(first, last)
-            if self._is_kept(target, start) and overlaps(fact, start, start + self._window_ms)
+            if self._is_kept(target, start, fact.told_at_ms)
+            and overlaps(fact, start, start + self._window_ms)
         ]
 
     def _advance(self, target_id: str, target: _Target, clock_ms: int) -> None:
@@ -256,7 +268,7 @@ class AttentionWindows:
         target.clock_ms = clock_ms
         if not crossed:
             return
-        for start in [s for s in target.windows if not self._is_kept(target, s)]:
+        for start in [s for s in target.windows if not self._is_kept(target, s, s)]:
             if (target_id, start) in self._changed:
                 self._leaving.append(self._row(target_id, start))
                 self._changed.discard((target_id, start))

@@ -42,7 +42,7 @@ def create_app(
     worker has its partitions and has read their last minutes back.
     """
     app = new_app(settings, group=settings.group, member=settings.member)
-    measurer = Measurer(settings, layout, experiment, FaustOutbox(app), _now_ms)
+    measurer = Measurer(settings, layout, experiment, FaustOutbox(app))
     agents.attach(app, measurer)
     placed = asyncio.Event()
 
@@ -74,7 +74,9 @@ async def _read_back(app: StreamsApp, settings: MeasureSettings, measurer: Measu
     assigned = app.storing.assigned()
     async with side_consumer(settings.bootstrap) as side:
         stored = await _mended(app, settings, side)
-        span_ms = settings.keep_ms + max(settings.attention_window_ms, settings.basket_window_ms)
+        span_ms = settings.keep_ms + max(
+            settings.attention_window_ms, settings.sliding_window_ms, settings.basket_window_ms
+        )
         last_ms = await last_times_ms(side, stored)
         begins = await offsets_at(side, {tp: max(0, at - span_ms) for tp, at in last_ms.items()})
         oldest = await side.beginning_offsets(list(begins)) if begins else {}
@@ -88,7 +90,14 @@ async def _read_back(app: StreamsApp, settings: MeasureSettings, measurer: Measu
 
         def recall(record: Record) -> None:
             measurer.recall(
-                Incoming(record.topic, record.partition, record.offset, record.key, record.value)
+                Incoming(
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                    record.key,
+                    record.value,
+                    record.timestamp,
+                )
             )
 
         await read_ranges(side, {tp: (begins[tp], stored[tp]) for tp in begins}, recall)

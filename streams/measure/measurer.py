@@ -1,11 +1,11 @@
 """What `measure` does with a record, and when it tells a window. What a window says comes from the
-log alone; the clock that is handed in only finds broken clocks. It must never import Faust.
+log alone. It must never import Faust.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from streams.contracts import codec
 from streams.contracts.experiment import Experiment
@@ -50,18 +50,16 @@ class Measurer:
         layout: StoreLayout,
         experiment: Experiment,
         outbox: Outbox,
-        clock_ms: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._layout = layout
         self._experiment = experiment
         self._outbox = outbox
-        self._clock_ms = clock_ms
         self._areas = {area.area_id for area in layout.areas}
         self._targets = {zone.zone_id for zone in layout.zones}
         self._screens = {screen.screen_id for screen in layout.screens}
         self._targets |= self._screens
-        self._attention: dict[int, AttentionWindows] = {}
+        self._attention: dict[int, tuple[AttentionWindows, ...]] = {}
         self._exposures: dict[int, Exposures] = {}
         self._baskets: dict[int, BasketWindows] = {}
         self._emitting = asyncio.Lock()
@@ -75,11 +73,15 @@ class Measurer:
         """
         settings = self._settings
         self._attention = {
-            partition: AttentionWindows(
-                window_ms=settings.attention_window_ms,
-                lateness_ms=settings.allowed_lateness_ms,
-                keep_ms=settings.keep_ms,
-                floor_ms=floor_ms,
+            partition: tuple(
+                AttentionWindows(
+                    window_ms=window_ms,
+                    hop_ms=hop_ms,
+                    lateness_ms=settings.allowed_lateness_ms,
+                    keep_ms=settings.keep_ms,
+                    floor_ms=floor_ms,
+                )
+                for window_ms, hop_ms in _spans(settings)
             )
             for partition, floor_ms in attention_floors_ms.items()
         }
@@ -113,7 +115,7 @@ class Measurer:
         """All is remembered. What the earlier life had not yet told when it ended is not known, so
         all windows are told again; the same row told twice is one row.
         """
-        for attention in self._attention.values():
+        for attention in self._all_attention():
             attention.mark_all_changed()
         for exposures in self._exposures.values():
             exposures.mark_all_changed()
@@ -127,7 +129,7 @@ class Measurer:
     async def emit(self) -> None:
         """Tells the windows that changed. Those that the broker does not take wait."""
         async with self._emitting:
-            for attention in list(self._attention.values()):
+            for attention in self._all_attention():
                 rows = attention.changed()
                 records = [codec.record(ATTENTION, row, CONSUMER) for row in rows]
                 if not await self._deliver(records):
@@ -146,13 +148,18 @@ class Measurer:
     def outcomes(self) -> Counter[Outcome]:
         """How many facts and baskets were added, repeated, late or dropped."""
         total: Counter[Outcome] = Counter()
-        for attention in self._attention.values():
+        for attention in self._all_attention():
             total.update(attention.outcomes)
         for exposures in self._exposures.values():
             total.update(exposures.outcomes)
         for baskets in self._baskets.values():
             total.update(baskets.outcomes)
         return total
+
+    def clamped(self) -> int:
+        """How many facts and baskets had a stamp from the future."""
+        attention = sum(windows.clamped for windows in self._all_attention())
+        return attention + sum(windows.clamped for windows in self._baskets.values())
 
     async def _deliver(self, records: list[dict[str, object]]) -> bool:
         if not records:
@@ -178,52 +185,57 @@ class Measurer:
             return
         windows = self._attention[record.partition]
         exposures = self._exposures[record.partition]
+        horizon_ms = self._horizon_ms(record)
         if record.topic == GAZE.name:
-            told = facts.of_gazes(event, record.topic, record.offset)
+            told = facts.of_gazes(event, record.topic, record.offset, horizon_ms)
         elif record.topic == DWELL.name:
-            told = facts.of_dwells(event, record.topic, record.offset)
+            told = facts.of_dwells(event, record.topic, record.offset, horizon_ms)
         elif record.topic == PLAY.name:
             self._take_play(exposures, event, record)
             return
         else:
-            self._check_time(event.captured_at_ms)
-            windows.observe(record.topic, event.camera_id, event.captured_at_ms)
-            told = facts.of_audience(event, record.topic, record.offset)
+            at_ms = min(event.captured_at_ms, horizon_ms)
+            for each in windows:
+                each.observe(record.topic, event.camera_id, at_ms)
+            told = facts.of_audience(event, record.topic, record.offset, horizon_ms)
         self._take_facts(windows, exposures, told)
 
     def _take_facts(
-        self, windows: AttentionWindows, exposures: Exposures, told: list[Fact]
+        self, windows: tuple[AttentionWindows, ...], exposures: Exposures, told: list[Fact]
     ) -> None:
         """Adds what is known of the layout; a stranger makes the record a dead letter after."""
-        if not told:
-            return
-        # One look at the clock for a batch.
-        self._check_time(max(fact.told_at_ms for fact in told))
         stranger: str | None = None
         for fact in told:
             if fact.target_id not in self._targets:
                 stranger = fact.target_id
                 continue
-            windows.add(fact)
+            for each in windows:
+                each.add(fact)
             if fact.target_kind == "screen":
                 exposures.add(fact)
         if stranger is not None:
             raise UnknownPlaceError("zone or screen", stranger, self._layout.store_id)
 
     def _take_play(self, exposures: Exposures, play: Play, record: Incoming) -> None:
-        self._check_time(play.rendered_at_ms + (play.duration_ms or 0))
         if play.screen_id not in self._screens:
             raise UnknownPlaceError("screen", play.screen_id, self._layout.store_id)
-        exposures.add_play(play, record.topic, record.offset)
+        exposures.add_play(play, record.topic, record.offset, self._horizon_ms(record))
 
     def _take_basket(self, basket: Basket, record: Incoming) -> None:
-        self._check_time(basket.closed_at_ms)
-        self._baskets[record.partition].add(basket, record.topic, record.offset)
+        windows = self._baskets[record.partition]
+        windows.add(basket, record.topic, record.offset, self._horizon_ms(record))
 
-    def _check_time(self, at_ms: int) -> None:
-        ahead_ms = at_ms - self._clock_ms()
-        if ahead_ms > self._settings.max_ahead_ms:
-            raise ValueError(
-                f"the event lies {ahead_ms / 1_000:.0f} s in the future: "
-                "set the clock of the machine that sent it"
-            )
+    def _all_attention(self) -> list[AttentionWindows]:
+        return [each for windows in self._attention.values() for each in windows]
+
+    def _horizon_ms(self, record: Incoming) -> int:
+        """How far a record's stamps may move the clocks, told by the log alone."""
+        return record.logged_ms + self._settings.max_ahead_ms
+
+
+def _spans(settings: MeasureSettings) -> list[tuple[int, int]]:
+    """Length and hop of the attention windows: tumbling ones, and sliding ones where asked for."""
+    spans = [(settings.attention_window_ms, settings.attention_window_ms)]
+    if settings.sliding_window_ms:
+        spans.append((settings.sliding_window_ms, settings.sliding_hop_ms))
+    return spans

@@ -143,7 +143,14 @@ async def _look_back(
 def _recalling(reactor: Reactor) -> Callable[[Record], None]:
     def recall(record: Record) -> None:
         reactor.recall(
-            Incoming(record.topic, record.partition, record.offset, record.key, record.value)
+            Incoming(
+                record.topic,
+                record.partition,
+                record.offset,
+                record.key,
+                record.value,
+                record.timestamp,
+            )
         )
 
     return recall

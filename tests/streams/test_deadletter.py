@@ -10,7 +10,7 @@ from streams.deadletter import dead_letter, handle_or_bury
 from streams.errors import DeliveryError
 from streams.ports import Incoming
 
-RECORD = Incoming("vision.gaze.v1", 2, 7, b"area", b"bytes")
+RECORD = Incoming("vision.gaze.v1", 2, 7, b"area", b"bytes", 1_000)
 
 
 class Box:
@@ -48,7 +48,11 @@ async def test_a_letter_says_what_it_was_and_why_and_is_sent_until_it_is_taken(
     box = Box(refusals=3)
     await handle_or_bury("react", box, RECORD, _fail)
     (letter,) = box.records
-    assert (letter["topic"], letter["key"], letter["value"]) == ("react.dlq.v1", b"area", b"bytes")
+    assert (letter["topic"], letter["key"], letter["value"]) == (
+        "react.dlq.v1",
+        b"area",
+        b"bytes",
+    )
     assert dict(letter["headers"]) == {
         "exception": b"ValueError",
         "reason": "no such thing ✓".encode(),

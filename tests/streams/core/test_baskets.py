@@ -16,6 +16,9 @@ from streams.core.baskets import BasketWindows, fitting_window_ms
 EXPERIMENT = Experiment(salt="x", slot_ms=120_000, adaptive_share=0.5)
 
 
+HORIZON = 10**13
+
+
 def basket(
     name: str,
     at: int,
@@ -45,8 +48,8 @@ def windows(lateness: int = 60_000, keep: int = 900_000) -> BasketWindows:
 
 def test_sums_and_category_mix_are_exact() -> None:
     state = windows()
-    state.add(basket("b1", 1_000, ("tea", "2", "5.10"), ("coffee", "1", "3.20")), "pos", 0)
-    state.add(basket("b2", 59_999, ("tea", "-1", "-2.55")), "pos", 1)
+    state.add(basket("b1", 1_000, ("tea", "2", "5.10"), ("coffee", "1", "3.20")), "pos", 0, HORIZON)
+    state.add(basket("b2", 59_999, ("tea", "-1", "-2.55")), "pos", 1, HORIZON)
     (row,) = state.changed()
     assert (row.transactions, row.basket_units, row.basket_value) == (2, 2, Decimal("5.75"))
     assert row.category_units == {"tea": 1, "coffee": 1}
@@ -56,7 +59,7 @@ def test_sums_and_category_mix_are_exact() -> None:
 def test_a_window_lies_in_one_slot_and_has_its_arm() -> None:
     state = windows()
     for number in range(40):
-        state.add(basket(f"b{number}", number * 30_000), "pos", number)
+        state.add(basket(f"b{number}", number * 30_000), "pos", number, HORIZON)
     for row in state.changed():
         assert row.slot_start_ms == row.window_start_ms - row.window_start_ms % 120_000
         assert row.arm == EXPERIMENT.arm("s", row.window_start_ms)
@@ -65,31 +68,31 @@ def test_a_window_lies_in_one_slot_and_has_its_arm() -> None:
 
 def test_currencies_are_never_added_and_one_simulated_basket_marks_the_window() -> None:
     state = windows()
-    state.add(basket("b1", 1_000, currency="EUR"), "pos", 0)
-    state.add(basket("b2", 1_000, currency="USD"), "pos", 1)
-    state.add(basket("b3", 1_000, currency="USD", simulated=True), "pos", 2)
+    state.add(basket("b1", 1_000, currency="EUR"), "pos", 0, HORIZON)
+    state.add(basket("b2", 1_000, currency="USD"), "pos", 1, HORIZON)
+    state.add(basket("b3", 1_000, currency="USD", simulated=True), "pos", 2, HORIZON)
     told = {row.currency: (row.transactions, row.simulated) for row in state.changed()}
     assert told == {"EUR": (1, False), "USD": (2, True)}
 
 
 def test_repeats_late_baskets_and_windows_no_longer_kept() -> None:
     state = windows(keep=120_000)
-    assert state.add(basket("b1", 1_000), "pos", 0) == "added"
-    assert state.add(basket("b1", 1_000), "pos", 1) == "repeated"
-    assert state.add(basket("b2", 121_000), "pos", 2) == "added"
-    assert state.add(basket("b3", 2_000), "pos", 3) == "late"
-    assert state.add(basket("b3", 2_000), "pos", 4) == "repeated"
+    assert state.add(basket("b1", 1_000), "pos", 0, HORIZON) == "added"
+    assert state.add(basket("b1", 1_000), "pos", 1, HORIZON) == "repeated"
+    assert state.add(basket("b2", 121_000), "pos", 2, HORIZON) == "added"
+    assert state.add(basket("b3", 2_000), "pos", 3, HORIZON) == "late"
+    assert state.add(basket("b3", 2_000), "pos", 4, HORIZON) == "repeated"
     first = next(row for row in state.changed() if row.window_start_ms == 0)
     assert (first.transactions, first.late, first.through_offset) == (1, 1, 4)
-    assert state.add(basket("b4", 241_000), "pos", 5) == "added"
-    assert state.add(basket("b5", 3_000), "pos", 6) == "dropped"
+    assert state.add(basket("b4", 241_000), "pos", 5, HORIZON) == "added"
+    assert state.add(basket("b5", 3_000), "pos", 6, HORIZON) == "dropped"
     assert [row.window_start_ms for row in state.changed()] == [240_000]
 
 
 @pytest.mark.parametrize(("units", "value"), [("1E+12", "1"), ("1", "-1E+400")])
 def test_numbers_that_no_till_prints_are_refused(units: str, value: str) -> None:
     with pytest.raises(ValueError, match="no till prints"):
-        windows().add(basket("b", 1_000, ("tea", units, value)), "pos", 0)
+        windows().add(basket("b", 1_000, ("tea", units, value)), "pos", 0, HORIZON)
 
 
 def test_windows_and_slots_without_a_common_measure_are_refused() -> None:
@@ -109,7 +112,7 @@ def test_the_order_of_arrival_and_repeats_change_nothing(
         state = windows(lateness=900_000)
         told: dict[object, BasketWindow] = {}
         for offset, each in enumerate(arriving):
-            state.add(each, "pos", offset)
+            state.add(each, "pos", offset, HORIZON)
             for row in state.changed():
                 told[row.window_start_ms, row.arm, row.currency] = row
         return sorted(

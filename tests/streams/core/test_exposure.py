@@ -12,6 +12,8 @@ from streams.contracts.signage import Play
 from streams.core.exposure import PAIRING_MS, Exposures
 from streams.core.facts import Fact
 
+HORIZON = 10**13
+
 
 def play(start: int = 10_000, length: int | None = 10_000, name: str = "p") -> Play:
     ended: dict[str, Any] = {}
@@ -59,6 +61,7 @@ def _fact(
         amount_ms=amount,
         final=True,
         told_at_ms=end,
+        clock_ms=end,
         source="cam",
         log=kind,
         offset=end,
@@ -72,7 +75,7 @@ def exposures(lateness: int = 5_000, keep: int = 900_000) -> Exposures:
 def feed(state: Exposures, items: list[Play | Fact]) -> list[Exposure]:
     for offset, item in enumerate(items):
         if isinstance(item, Play):
-            state.add_play(item, "play", offset)
+            state.add_play(item, "play", offset, HORIZON)
         else:
             state.add(item)
     return state.changed()
@@ -113,7 +116,7 @@ def test_a_play_that_goes_on_is_told_again_at_its_end() -> None:
     state = exposures()
     (first,) = feed(state, [play(length=None), presence("p", 9_000, 14_000)])
     assert (first.ended, first.ended_at_ms, first.exposed_ms) == (False, 14_000, 4_000)
-    state.add_play(play(length=3_000), "play", 9)
+    state.add_play(play(length=3_000), "play", 9, HORIZON)
     (last,) = state.changed()
     assert (last.ended, last.ended_at_ms, last.exposed_ms) == (True, 13_000, 3_000)
     assert last.through_offset > first.through_offset
@@ -142,7 +145,7 @@ def test_what_is_over_is_let_go() -> None:
     screen = state._screens["screen"]  # noqa: SLF001 - that memory is bounded cannot be seen outside
     assert len(screen.plays) <= 3
     assert len(screen.facts) <= 3
-    assert state.add_play(play(0, 10_000, "p-old"), "play", 1) == "dropped"
+    assert state.add_play(play(0, 10_000, "p-old"), "play", 1, HORIZON) == "dropped"
 
 
 times = st.integers(0, 60_000)
@@ -172,7 +175,7 @@ def test_no_order_changes_the_last_row(
         numbers = {id(item): number for number, item in enumerate(told)}
         for item in items:
             if isinstance(item, Play):
-                state.add_play(item, "play", numbers[id(item)])
+                state.add_play(item, "play", numbers[id(item)], HORIZON)
             else:
                 state.add(item)
         return {row.play_id: row for row in state.changed()}

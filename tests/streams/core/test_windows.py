@@ -26,6 +26,7 @@ def fact(
     told: int | None = None,
     source: str = "cam",
     offset: int = 0,
+    horizon: int = 10**13,
 ) -> Fact:
     return Fact(
         kind=kind,
@@ -40,6 +41,7 @@ def fact(
         amount_ms=end - start if amount is None and kind != "presence" else amount,
         final=final,
         told_at_ms=end if told is None else told,
+        clock_ms=min(end if told is None else told, horizon),
         source=source,
         log=kind,
         offset=offset,
@@ -147,6 +149,27 @@ def test_windows_from_before_the_floor_are_left_alone() -> None:
     state = windows(floor=10_000)
     state.add(fact(start=8_000, end=12_000))
     assert [row.window_start_ms for row in state.changed()] == [10_000]
+
+
+def test_a_clock_from_the_future_makes_nobody_late() -> None:
+    """Its own events count where it says; the clocks of all move no further than the log's time."""
+    state = windows(lateness=5_000, keep=60_000)
+    ahead = fact(fact_id="ahead", start=3_600_000, end=3_601_000, source="wrong", horizon=80_000)
+    assert state.add(ahead) == "added"
+    assert state.add(fact(fact_id="now", start=20_000, end=21_000, source="wrong")) == "late"
+    assert state.add(fact(fact_id="other", start=20_000, end=21_000, source="right")) == "added"
+    assert state.clamped == 1
+    rows = by_start(state.changed())
+    assert (rows[3_600_000].watchers, rows[20_000].watchers, rows[20_000].late) == (1, 1, 1)
+
+
+def test_wrong_clocks_make_a_bounded_number_of_windows() -> None:
+    state = windows(keep=60_000)
+    for n in range(3_000):
+        at = 10_000_000 + n * 10_000
+        state.add(fact(fact_id=f"f{n}", start=at, end=at + 10, horizon=1_000))
+    assert state.outcomes["dropped"] > 1_900
+    assert len(state.changed()) < 1_100
 
 
 def test_a_gaze_that_claims_to_last_for_years_makes_a_bounded_number_of_windows() -> None:

@@ -105,7 +105,7 @@ class World:
 
     def record(self, topic: str, value: bytes | None) -> Incoming:
         self.offset += 1
-        return Incoming(topic, 0, self.offset, b"a", value)
+        return Incoming(topic, 0, self.offset, b"a", value, NOW)
 
     def gaze(self, seq: int, zone: str, **changes: Any) -> Incoming:
         return self.record(GAZE.name, codec.encode(batch(seq, zone, self.now_ms, **changes)))
