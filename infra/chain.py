@@ -32,7 +32,7 @@ from infra.stack.stack import EmbeddedStack
 from infra.stack.state import StateFolder
 from infra.tally import Tally, read_log
 from infra.topics import create_topics
-from infra.triton.models import DEFAULT_INPUT_SIZE_PX, PreparedModel, prepare
+from infra.triton.models import PreparedModel, prepare
 from infra.triton.probe import probe
 from signage.player.headless import HeadlessPage
 from streams.contracts import topics
@@ -196,7 +196,7 @@ class Chain:
             weights=self.plan.weights,
             models_dir=self.plan.models_dir,
             server_env=environment,
-            input_size_px=self.plan.input_size_px or DEFAULT_INPUT_SIZE_PX,
+            input_size_px=self.plan.input_size_px,
             progress=self.say,
         )
         if model.note is not None:
@@ -224,6 +224,7 @@ class Chain:
             "SMARTSTORE_DATABASE": self._dsn.get_secret_value(),
             "SMARTSTORE_LAYOUT": str(self.plan.layout_path.resolve()),
             "SMARTSTORE_STATE": str(self.state.run),
+            "SMARTSTORE_SHM_PREFIX": self.state.shm_prefix,
             "SMARTSTORE_EXPERIMENT_SALT": self.state.run_id,
             "SMARTSTORE_EXPERIMENT_SLOT_MS": str(self.plan.slot_ms),
             "SMARTSTORE_EXPERIMENT_ADAPTIVE_SHARE": str(self.plan.adaptive_share),

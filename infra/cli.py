@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from infra.db.errors import SchemaError
+from infra.dumps import forbid_core_dumps
 from infra.errors import Interrupted, UserError, os_sentence, sentence
 from infra.simulator.errors import SimulatorError
 from infra.stack.errors import StackError
@@ -44,6 +45,7 @@ _STOPPED = "interrupted; nothing was left running, start it again when you like"
 
 def main() -> None:
     """Runs the command line; the entry point of `smartstore`."""
+    forbid_core_dumps()
     try:
         code = _run()
     except SystemExit:

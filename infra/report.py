@@ -10,13 +10,29 @@ from msgspec import Struct
 from infra.errors import UserError
 
 
+class CameraHealth(Struct, frozen=True, kw_only=True):
+    """How a live camera fared; see `vision.cameras.supervised`."""
+
+    state: str
+    reconnects: int
+    frames_dropped: int
+    frames_broken: int
+    frozen_s: float
+    clock_jumps: int
+    last_error: str
+
+
 class CameraReport(Struct, frozen=True, kw_only=True):
-    """What one camera did: frames captured and inferred, and inferred frames a second."""
+    """What one camera did: frames captured and inferred, and inferred frames a second; of a live
+    one, how it fared.
+    """
 
     id: str
     frames_captured: int
     frames_inferred: int
     fps: float
+    health: CameraHealth | None = None
+    nudges: int = 0
 
 
 class Events(Struct, frozen=True, kw_only=True):

@@ -1,15 +1,18 @@
 """The detector behind Triton's gRPC endpoint: one frame in, people out.
 
 Wire contract of the model: exactly one of the inputs IMAGE (UINT8 [1,H,W,3] BGR) and JPEG (BYTES
-[1,1]); outputs COUNT (INT32 [1,1]), SCORES (FP32 [1,N]), BOXES (FP32 [1,N,4] xyxy, normalised) and
-KEYPOINTS (FP32 [1,N,17,3], x, y normalised, confidence), of which the first COUNT rows count. The
+[1,1]); outputs COUNT (INT32 [1,1]), SCORES (FP32 [1,N]), BOXES (FP32 [1,N,4] xyxy, normalised),
+KEYPOINTS (FP32 [1,N,17,3], x, y normalised, confidence) and HEADS (FP32 [1,N,6]: yaw, pitch, roll
+against the line of sight, one sigma of yaw and of pitch, all in degrees, and the face's side in
+px of the frame, 0 where the head was not measured), of which the first COUNT rows count. The
 parameters `detector` and `weights_sha256` of its configuration say which network it is.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,9 +25,11 @@ from tritonclient.utils import InferenceServerException
 from vision.errors import DetectorError, DetectorRefused
 from vision.ports import Detections, DetectorInfo, Image
 from vision.settings import GatewaySettings
+from vision.shared import SharedFrames
 
-_OUTPUTS = ("COUNT", "SCORES", "BOXES", "KEYPOINTS")
+_OUTPUTS = ("COUNT", "SCORES", "BOXES", "KEYPOINTS", "HEADS")
 _KEYPOINTS = 17
+_HEAD = 6
 
 #: gRPC waits up to 2 minutes between attempts to reconnect by default: a restarted server must be
 #: found again within a second. A 4K frame is 25 MB, above the default limit of a message.
@@ -49,17 +54,26 @@ T = TypeVar("T")
 class TritonDetector:
     """Asks one model of one Triton; tries again, until a deadline, while it is away.
 
-    An async context manager: the connection is closed at its end.
+    An async context manager: the connection is closed at its end. `owner` names this gateway among
+    those that share memory with the server, the same at its next start.
     """
 
-    def __init__(self, settings: GatewaySettings, jitter: random.Random | None = None) -> None:
+    def __init__(
+        self, settings: GatewaySettings, jitter: random.Random | None = None, *, owner: str = ""
+    ) -> None:
         self._settings = settings
+        self._owner = owner
         self._jitter = jitter or random.Random()  # noqa: S311  spreads retries, hides nothing
         self._client: InferenceServerClient | None = None
+        self._shared: SharedFrames | None = None
 
     async def __aenter__(self) -> Self:
         """Make the client; the connection is made by the first request."""
         self._client = InferenceServerClient(self._settings.triton, channel_args=_CHANNEL)
+        if self._settings.image_format == "shared":
+            self._shared = SharedFrames(
+                self._client, self._settings.shm_prefix, self._owner, self._timeout_s
+            )
         return self
 
     async def __aexit__(
@@ -69,23 +83,25 @@ class TritonDetector:
         traceback: TracebackType | None,
     ) -> None:
         """Close the connection."""
+        if self._shared is not None:
+            await self._shared.close()
+            self._shared = None
         if self._client is not None:
             await self._client.close()
             self._client = None
 
     async def detect(self, image: Image) -> Detections:
         """The people in `image`, (H, W, 3) uint8 BGR. Raises DetectorError."""
-        request = await self._request(image)
         outputs = [InferRequestedOutput(name) for name in _OUTPUTS]
-        timeout_s = self._settings.infer_timeout_ms / 1000
 
         async def ask() -> Any:
-            return await self._connected.infer(
-                self._settings.detector_model,
-                [request],
-                outputs=outputs,
-                client_timeout=timeout_s,
-            )
+            async with self._request(image) as request:
+                return await self._connected.infer(
+                    self._settings.detector_model,
+                    [request],
+                    outputs=outputs,
+                    client_timeout=self._timeout_s,
+                )
 
         return _read(await self._until_deadline(ask))
 
@@ -95,7 +111,7 @@ class TritonDetector:
         async def ask() -> Any:
             return await self._connected.get_model_config(
                 self._settings.detector_model,
-                client_timeout=self._settings.infer_timeout_ms / 1000,
+                client_timeout=self._timeout_s,
             )
 
         parameters = (await self._until_deadline(ask)).config.parameters
@@ -110,11 +126,23 @@ class TritonDetector:
             raise DetectorRefused("the detector is not open; use it in `async with`")
         return self._client
 
-    async def _request(self, image: Image) -> InferInput:
-        if self._settings.image_format == "raw":
-            request = InferInput("IMAGE", [1, *image.shape], "UINT8")
-            request.set_data_from_numpy(np.ascontiguousarray(image)[None])
-            return request
+    @property
+    def _timeout_s(self) -> float:
+        return self._settings.infer_timeout_ms / 1000
+
+    @asynccontextmanager
+    async def _request(self, image: Image) -> AsyncIterator[InferInput]:
+        """The frame as an input, valid inside."""
+        if self._settings.image_format == "jpeg":
+            yield await self._jpeg(image)
+            return
+        if self._shared is not None and self._shared.usable:
+            async with self._shared.holding(image) as shared:
+                yield _raw(image) if shared is None else shared
+            return
+        yield _raw(image)
+
+    async def _jpeg(self, image: Image) -> InferInput:
         # Encoding 1080p takes some 8 ms: not on the event loop.
         quality = [cv2.IMWRITE_JPEG_QUALITY, self._settings.jpeg_quality]
         _, encoded = await asyncio.to_thread(cv2.imencode, ".jpg", image, quality)
@@ -129,6 +157,8 @@ class TritonDetector:
             try:
                 return await ask()
             except InferenceServerException as error:
+                if self._shared is not None:
+                    self._shared.forgotten(error)
                 what = f"Triton at {self._settings.triton}: {error.message()}"
                 if error.status() in _FINAL:
                     raise DetectorRefused(
@@ -145,18 +175,25 @@ class TritonDetector:
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
 
+def _raw(image: Image) -> InferInput:
+    request = InferInput("IMAGE", [1, *image.shape], "UINT8")
+    request.set_data_from_numpy(np.ascontiguousarray(image)[None])
+    return request
+
+
 def _read(result: Any) -> Detections:
     """The detections of an answer. Raises DetectorError where it breaks the contract."""
-    count, scores, boxes, keypoints = (result.as_numpy(name) for name in _OUTPUTS)
-    if count is None or scores is None or boxes is None or keypoints is None:
+    tensors = [result.as_numpy(name) for name in _OUTPUTS]
+    if any(tensor is None for tensor in tensors):
         raise DetectorError(f"the detector's answer lacks one of {', '.join(_OUTPUTS)}")
-    people = int(count.reshape(-1)[0])
-    wanted = ((1, people), (1, people, 4), (1, people, _KEYPOINTS, 3))
-    parts = [part[:, :people] for part in (scores, boxes, keypoints) if part.ndim > 1]
+    people = int(tensors[0].reshape(-1)[0])
+    wanted = ((1, people), (1, people, 4), (1, people, _KEYPOINTS, 3), (1, people, _HEAD))
+    parts = [tensor[:, :people] for tensor in tensors[1:] if tensor.ndim > 1]
     if people < 0 or tuple(part.shape for part in parts) != wanted:
+        shapes = ", ".join(str(tensor.shape) for tensor in tensors[1:])
         raise DetectorError(
-            f"the detector says {people} people in tensors of shapes {scores.shape}, "
-            f"{boxes.shape} and {keypoints.shape}; it is not the model this gateway was made for"
+            f"the detector says {people} people in tensors of shapes {shapes}; it is not the model "
+            "this gateway was made for"
         )
     if not all(np.isfinite(part).all() for part in parts):
         raise DetectorError("the detector answers numbers that are not finite; see its weights")
@@ -164,4 +201,5 @@ def _read(result: Any) -> Detections:
         scores=np.asarray(parts[0][0], dtype=np.float32),
         boxes=np.clip(np.asarray(parts[1][0], dtype=np.float32), 0.0, 1.0),
         keypoints=np.asarray(parts[2][0], dtype=np.float32),
+        heads=np.asarray(parts[3][0], dtype=np.float32),
     )

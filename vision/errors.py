@@ -5,7 +5,8 @@ VisionError             root: the gateway cannot do its work
 ├── DetectorError       the detector does not answer, or not as agreed
 │   └── DetectorRefused the request itself is refused: trying again is no use
 ├── PublishError        events cannot be handed to the broker
-└── PreviewError        the gateway cannot show its pictures on this machine
+├── PreviewError        the gateway cannot show its pictures on this machine
+└── CalibrationRefused  points or looks of which no calibration follows
 """
 
 
@@ -31,3 +32,7 @@ class PublishError(VisionError):
 
 class PreviewError(VisionError):
     """The port of the preview cannot be listened on."""
+
+
+class CalibrationRefused(VisionError):
+    """Points of which no calibration follows, or a camera that a walk test cannot certify."""

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from streams.contracts.layout import StoreLayout
+from vision.area import AreaScene
+from vision.cameras.supervised import CameraHealth
 from vision.clock import wall_ms
+from vision.core.scene import Scene
 from vision.errors import CaptureError, VisionError
 from vision.events import EventWriter
 from vision.pipeline import CameraPipeline, PipelineContext, View
@@ -20,12 +23,16 @@ from vision.tracker import random_track_id
 
 @dataclass(frozen=True, slots=True)
 class CameraReport:
-    """One camera's figures. `fps`: frames inferred per second of the gateway's clock."""
+    """One camera's figures. `fps`: frames inferred per second of the gateway's clock; `health`:
+    how a live camera fared, None for a recording; `nudges`: how often it was found moved.
+    """
 
     id: str
     frames_captured: int
     frames_inferred: int
     fps: float
+    health: CameraHealth | None = None
+    nudges: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,13 @@ async def run_gateway(
             f"it has {', '.join(sorted(cameras)) or 'none'}"
         )
     info = await detector.describe()
+    area = AreaScene()
     context = PipelineContext(
         layout=layout,
         detector=detector,
         publisher=publisher,
-        writer=EventWriter(layout.store_id, area_id, run_id),
+        writer=EventWriter(layout.store_id, area_id, run_id, layout.cameras),
+        area=area,
         settings=settings,
         now_ms=now_ms,
         new_id=new_id,
@@ -104,7 +113,7 @@ async def run_gateway(
     for pipeline in pipelines:
         pipeline.finish()
     flushed = await publisher.flush(settings.flush_timeout_ms / 1000)
-    return _report(run_id, pipelines, info, publisher.dropped, flushed=flushed)
+    return _report(run_id, pipelines, area.scene, info, publisher.dropped, flushed=flushed)
 
 
 async def _run_until(stop: asyncio.Event, pipelines: list[CameraPipeline]) -> None:
@@ -142,7 +151,13 @@ def _once(ready: Callable[[], None]) -> Callable[[], None]:
 
 
 def _report(
-    run_id: str, pipelines: list[CameraPipeline], info: DetectorInfo, dropped: int, *, flushed: bool
+    run_id: str,
+    pipelines: list[CameraPipeline],
+    scene: Scene,
+    info: DetectorInfo,
+    dropped: int,
+    *,
+    flushed: bool,
 ) -> GatewayReport:
     errors = [error for pipeline in pipelines for error in pipeline.errors]
     if not flushed:
@@ -157,13 +172,15 @@ def _report(
                 frames_captured=pipeline.frames_captured,
                 frames_inferred=pipeline.frames_inferred,
                 fps=round(pipeline.fps, 2),
+                health=pipeline.health,
+                nudges=pipeline.nudges,
             )
             for pipeline in pipelines
         ),
         frames_failed=sum(pipeline.frames_failed for pipeline in pipelines),
         detector=info,
-        stitched=sum(pipeline.scene.stitched for pipeline in pipelines),
-        staff_excluded=sum(pipeline.scene.staff_excluded for pipeline in pipelines),
+        stitched=scene.stitched,
+        staff_excluded=scene.staff_excluded,
         messages_dropped=dropped,
         errors=tuple(errors),
     )

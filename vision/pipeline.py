@@ -1,21 +1,31 @@
-"""One camera's loop: capture, detect, track, head direction, state machines, publish."""
+"""One camera's loop: capture, detect, track, head direction, state machines, publish.
 
+Pictures are asked about while earlier ones are still followed; they are followed in their order.
+"""
+
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from streams.contracts.layout import Camera, StoreLayout
+from vision.area import AreaScene
+from vision.cameras.supervised import CameraHealth, health_of
 from vision.core import scene as scenes
-from vision.core.geometry import pinhole
+from vision.core.geometry import camera_model
 from vision.core.person import Surroundings, Track
-from vision.core.scene import PresenceOutput, Scene, SceneOutput
+from vision.core.rate import Rate, due, seen
+from vision.core.scene import Counts, PresenceOutput, Scene, SceneOutput
 from vision.errors import CaptureError, DetectorError, DetectorRefused
 from vision.events import EventWriter, Stamp
-from vision.ports import Detections, Detector, EventPublisher, Frame, FrameSource, Image
+from vision.masking import NoMeasure
+from vision.nudge import NudgeWatch, suspended
+from vision.ports import Detections, Detector, EventPublisher, Frame, FrameSource, Image, is_live
 from vision.settings import GatewaySettings
+from vision.stirring import Stirring
 from vision.tracker import PersonTracker
 
-#: A frame this much before its due time is taken all the same: timestamps are rounded to 1 ms.
-_EARLY_SHARE = 0.1
+#: A picture, and its detections to come; None at the source's end.
+_Asked = tuple[Frame, "asyncio.Task[Detections]"] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +51,7 @@ class PipelineContext:
     detector: Detector
     publisher: EventPublisher
     writer: EventWriter
+    area: AreaScene
     settings: GatewaySettings
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
@@ -55,12 +66,18 @@ class CameraPipeline:
         self.camera = camera
         self._source = source
         self._context = context
-        self._scene = Scene()
+        self._no_measure = NoMeasure(camera.no_measure)
         self._around: Surroundings | None = None
         self._size = (0, 0)
         self._tracker: PersonTracker | None = None
         self._presences: list[PresenceOutput] = []
-        self._due_ms = 0.0
+        live = is_live(source)
+        self._rules = context.settings.rate_rules(camera.fps, live=live)
+        self._rate = Rate()
+        self._stirring = Stirring()
+        self._nudge = NudgeWatch.of(camera, context.settings.nudge_limit_deg)
+        # Of a live camera the newest picture is wanted, not one that waited for its turn.
+        self._in_flight = 1 if live else context.settings.frames_in_flight
         self._heartbeat_ms = 0
         self._last: Stamp | None = None
         self._inferred_from_ms: int | None = None
@@ -70,11 +87,6 @@ class CameraPipeline:
         self.errors: list[str] = []
 
     @property
-    def scene(self) -> Scene:
-        """The people as of the last frame, and what was counted."""
-        return self._scene
-
-    @property
     def fps(self) -> float:
         """Frames inferred per second of the gateway's clock."""
         if self._inferred_from_ms is None or self._last is None:
@@ -82,15 +94,36 @@ class CameraPipeline:
         elapsed_ms = self._last.inferred_at_ms - self._inferred_from_ms
         return 1000 * (self.frames_inferred - 1) / elapsed_ms if elapsed_ms > 0 else 0.0
 
+    @property
+    def health(self) -> CameraHealth | None:
+        """How a live camera fares; None for a recording."""
+        return health_of(self._source)
+
+    @property
+    def nudges(self) -> int:
+        """How often the camera was found to have been moved."""
+        return 0 if self._nudge is None else self._nudge.nudges
+
     async def run(self) -> None:
         """Read the source to its end. What goes wrong is in `errors`."""
+        asked: asyncio.Queue[_Asked] = asyncio.Queue()
+        room = asyncio.Semaphore(self._in_flight)
+        tasks: set[asyncio.Task[Detections]] = set()
+        reader = asyncio.create_task(self._ask(asked, room, tasks), name="reader")
         try:
-            async for frame in self._source:
-                self.frames_captured += 1
-                if self._is_due(frame):
-                    await self._infer(frame)
+            while (item := await asked.get()) is not None:
+                frame, answer = item
+                try:
+                    await self._answered(frame, answer)
+                finally:
+                    room.release()
+            await reader
         except (CaptureError, DetectorRefused) as error:
             self.errors.append(f"{self.camera.camera_id}: {error}")
+        finally:
+            for task in (reader, *tasks):
+                task.cancel()
+            await asyncio.gather(reader, *tasks, return_exceptions=True)
 
     async def close(self) -> None:
         """Let go of the camera."""
@@ -100,29 +133,48 @@ class CameraPipeline:
         """End all that is open as censored, and say so."""
         if self._around is None or self._last is None:
             return
-        self._scene, outputs = scenes.close(self._scene, self._around)
+        outputs = self._context.area.lose(self._around)
         now_ms = self._context.now_ms()
         stamp = Stamp(self._last.captured_at_ms, self._last.inferred_at_ms, now_ms)
         self._tell(outputs, stamp)
         self._beat(stamp)
 
+    async def _ask(
+        self,
+        asked: "asyncio.Queue[_Asked]",
+        room: asyncio.Semaphore,
+        tasks: set["asyncio.Task[Detections]"],
+    ) -> None:
+        """Ask about the pictures that are due, no more at a time than there is room for.
+
+        There must be room before a picture is taken: so a live source waits with its newest.
+        """
+        try:
+            await room.acquire()
+            async for frame in self._source:
+                self.frames_captured += 1
+                if not self._is_due(frame):
+                    continue
+                image = self._no_measure.blacken(frame.image)
+                task = asyncio.create_task(self._context.detector.detect(image))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+                asked.put_nowait((frame, task))
+                await room.acquire()
+        finally:
+            asked.put_nowait(None)
+
     def _is_due(self, frame: Frame) -> bool:
         """Whether the camera's rate leaves this frame to be inferred."""
-        if self._last is not None and frame.captured_at_ms <= self._last.captured_at_ms:
-            return False
-        if self.camera.fps is None:
-            return True
-        period_ms = 1000 / self.camera.fps
-        if frame.captured_at_ms < self._due_ms - _EARLY_SHARE * period_ms:
-            return False
-        # The next due time keeps the rate, but a pause in the source is not caught up with.
-        self._due_ms = max(self._due_ms + period_ms, frame.captured_at_ms + period_ms / 2)
-        return True
+        at_ms, rules = frame.captured_at_ms, self._rules
+        moved = rules.idle_fps is not None and self._stirring.look(frame.image)
+        self._rate, taken = due(self._rate, at_ms, moved, rules)
+        return taken
 
-    async def _infer(self, frame: Frame) -> None:
-        context = self._context
+    async def _answered(self, frame: Frame, answer: "asyncio.Task[Detections]") -> None:
+        """Follow the people of a picture, once it is known who is in it."""
         try:
-            detections = await context.detector.detect(frame.image)
+            detections = await answer
         except DetectorRefused:
             self.frames_failed += 1
             raise
@@ -131,13 +183,22 @@ class CameraPipeline:
             if len(self.errors) < 10:
                 self.errors.append(f"{self.camera.camera_id}: {error}")
             return
+        if self._nudge is not None and self._nudge.is_due(frame.captured_at_ms):
+            image = self._no_measure.blacken(frame.image)
+            await asyncio.to_thread(self._nudge.look, image, frame.captured_at_ms)
+        self._follow(frame, detections)
+
+    def _follow(self, frame: Frame, detections: Detections) -> None:
+        context = self._context
         inferred_at_ms = context.now_ms()
         self.frames_inferred += 1
         if self._inferred_from_ms is None:
             self._inferred_from_ms = inferred_at_ms
         around, tracker = self._prepare(frame)
+        detections = self._no_measure.without_hidden(detections)
         tracks = tracker.update(detections, frame.captured_at_ms)
-        self._scene, outputs = scenes.step(self._scene, tracks, frame.captured_at_ms, around)
+        self._rate = seen(self._rate, frame.captured_at_ms, len(tracks), self._rules)
+        outputs = context.area.step(tracks, frame.captured_at_ms, around)
         self._last = Stamp(frame.captured_at_ms, inferred_at_ms, context.now_ms())
         self._tell(outputs, self._last)
         if frame.captured_at_ms >= self._heartbeat_ms:
@@ -150,7 +211,7 @@ class CameraPipeline:
                     frame.image,
                     detections,
                     tuple(tracks),
-                    self._scene,
+                    context.area.scene,
                     around,
                 )
             )
@@ -164,7 +225,7 @@ class CameraPipeline:
             around = scenes.surroundings(
                 self._context.layout,
                 self.camera.camera_id,
-                pinhole(pose, width_px, height_px) if pose is not None else None,
+                camera_model(pose, width_px, height_px) if pose is not None else None,
                 self._context.settings.scene_rules(),
             )
             tracker = PersonTracker(
@@ -174,7 +235,14 @@ class CameraPipeline:
                 self._context.new_id,
             )
             self._around, self._tracker = around, tracker
-        return self._around, self._tracker
+        return self._now_around(self._around), self._tracker
+
+    def _now_around(self, around: Surroundings) -> Surroundings:
+        return suspended(around) if self._is_nudged else around
+
+    @property
+    def _is_nudged(self) -> bool:
+        return self._nudge is not None and self._nudge.state.nudged
 
     def _tell(self, outputs: list[SceneOutput], stamp: Stamp) -> None:
         self._presences.extend(o for o in outputs if isinstance(o, PresenceOutput))
@@ -185,12 +253,15 @@ class CameraPipeline:
         if self._around is None:
             return
         at_ms = stamp.captured_at_ms
+        scene, camera_id = self._context.area.scene, self.camera.camera_id
         topic, event = self._context.writer.audience(
             self.camera,
-            len(scenes.people_there(self._scene, at_ms)),
-            scenes.audience(self._scene, at_ms, self._around),
+            len(scenes.people_there(scene, at_ms, camera_id)),
+            scenes.audience(scene, at_ms, self._now_around(self._around)),
             self._presences,
+            scene.counts.get(camera_id, Counts()),
             stamp,
+            nudged=self._is_nudged,
         )
         self._presences = []
         self._heartbeat_ms = at_ms + round(1000 / self._context.settings.audience_per_s)

@@ -34,6 +34,9 @@ class Frame:
 class FrameSource(Protocol):
     """Pictures in the order of their event time; ends when the source ends.
 
+    A live one hands out the newest it has, and what nobody asked for in time is gone. A recording
+    hands out every picture and says so by an attribute `live` that is False (see `is_live`).
+
     Raises CaptureError, while iterating, where there are none to be had.
     """
 
@@ -46,17 +49,25 @@ class FrameSource(Protocol):
         ...
 
 
+def is_live(source: FrameSource) -> bool:
+    """Whether the newest picture counts and not every one."""
+    return bool(getattr(source, "live", True))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
     """The people in one picture, N of them, best score first.
 
     `scores`: (N,) float32, 0 to 1; `boxes`: (N, 4) float32 xyxy, normalised 0 to 1;
-    `keypoints`: (N, 17, 3) float32 (x, y normalised, confidence 0 to 1), COCO order.
+    `keypoints`: (N, 17, 3) float32 (x, y normalised, confidence 0 to 1), COCO order; `heads`:
+    (N, 6) float32, what a head-pose network says of each (`vision.core.head.HeadReading`, field by
+    field; a size of 0 where it did not look), None where the model has no such network.
     """
 
     scores: npt.NDArray[np.float32]
     boxes: npt.NDArray[np.float32]
     keypoints: npt.NDArray[np.float32]
+    heads: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)

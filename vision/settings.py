@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from vision.cameras.supervised import Supervision
+from vision.core.rate import RateRules
 from vision.core.targets import SceneRules
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -24,9 +26,29 @@ class GatewaySettings(BaseSettings):
         Path(".smartstore"), description="folder for what a killed gateway must leave: ids, times"
     )
 
+    camera_urls: SecretStr | None = Field(
+        None,
+        description="cameras whose addresses hold a password: CAMERA_ID=rtsp://..., one a line",
+    )
+    camera_urls_file: Path | None = Field(
+        None, description="a file that holds the same, for addresses that are kept as a secret"
+    )
+    camera_stall_s: Annotated[float, Field(ge=1.0, le=60.0)] = Field(
+        4.0, description="a camera that gives no picture for so long is connected to again, s"
+    )
+    camera_frozen_s: Annotated[float, Field(ge=0.0, le=3_600.0)] = Field(
+        30.0,
+        description="a picture that stands still for so long no longer counts as one, s; 0: never",
+    )
+
     detector_model: str = Field("shopper_detector", description="name of the model in Triton")
-    image_format: Literal["raw", "jpeg"] = Field(
-        "raw", description="frames to Triton as uint8 (best on one machine) or as JPEG (networks)"
+    image_format: Literal["shared", "raw", "jpeg"] = Field(
+        "shared",
+        description="frames to Triton through shared memory (on one machine; else they go raw), "
+        "as uint8 over the network, or as JPEG",
+    )
+    shm_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(
+        "smartstore_", description="how the names of our shared memory begin"
     )
     jpeg_quality: Annotated[int, Field(ge=10, le=100)] = Field(
         90, description="of JPEG frames to Triton, 10 to 100"
@@ -72,6 +94,29 @@ class GatewaySettings(BaseSettings):
         1.0, description="a lost track goes on in a new one this near: metres, or box sizes"
     )
 
+    frames_in_flight: Annotated[int, Field(ge=1, le=4)] = Field(
+        2,
+        description="frames of one recording that are inferred at a time; of a live camera always "
+        "one, so that the next is the newest",
+    )
+    adaptive_rate: Literal["live", "always", "never"] = Field(
+        "live",
+        description="whether a camera that sees nobody is inferred at idle_fps: live cameras, "
+        "recordings too, or none",
+    )
+    idle_fps: Annotated[float, Field(ge=1.0, le=10.0)] = Field(
+        2.0, description="pictures a second that are inferred while nobody is there, 1 to 10"
+    )
+    awake_ms: Milliseconds = Field(
+        3_000, description="the full rate goes on for so long after the last person or motion, ms"
+    )
+
+    nudge_limit_deg: Annotated[float, Field(ge=0.0, le=45.0)] = Field(
+        0.8,
+        description="a camera that was moved by more than this no longer tells gaze, degrees; 0: "
+        "nobody looks",
+    )
+
     audience_per_s: Annotated[float, Field(ge=1.0, le=5.0)] = Field(
         5.0, description="audience messages per camera and second, 1 to 5"
     )
@@ -97,6 +142,20 @@ class GatewaySettings(BaseSettings):
                 f"{self.name_probability}; make it the same or smaller"
             )
         return self
+
+    def supervision(self, patience_s: float | None = None) -> Supervision:
+        """How a live camera is watched over; it is given up when `patience_s` is over."""
+        return Supervision(
+            stall_s=self.camera_stall_s, frozen_s=self.camera_frozen_s, patience_s=patience_s
+        )
+
+    def rate_rules(self, full_fps: float | None, *, live: bool) -> RateRules:
+        """How often a camera is looked at that gives `full_fps` (None: all of its pictures)."""
+        adapts = self.adaptive_rate == "always" or (self.adaptive_rate == "live" and live)
+        idle_fps = self.idle_fps
+        if full_fps is not None and full_fps < idle_fps:
+            idle_fps = full_fps
+        return RateRules(full_fps, idle_fps if adapts else None, self.awake_ms)
 
     def scene_rules(self) -> SceneRules:
         """The numbers that the core needs."""

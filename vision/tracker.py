@@ -73,6 +73,10 @@ class PersonTracker:
         if self._first_ms is None:
             self._first_ms = at_ms
         chosen = np.flatnonzero(detections.scores >= self._min_score)
+        if not len(chosen) and not self._tracker.tracks:
+            # An empty aisle, for most of a day: nothing to follow, nothing to spend.
+            self._before, self._names = (at_ms, []), {}
+            return []
         boxes = detections.boxes[chosen]
         given = sv.Detections(
             xyxy=(boxes * self._scale).astype(np.float32),

@@ -127,7 +127,7 @@ def run(
 ) -> None:
     """Runs the whole chain on a video file, to its end."""
     from infra.chain import Plan
-    from vision.capture import check_video
+    from vision.cameras.file import check_video
 
     store = load_layout(layout)
     if len(store.cameras) != 1:
@@ -158,7 +158,7 @@ def run(
 
 def _webcam() -> int | None:
     """The webcam's number; None, and a line that says so, where there is none."""
-    from vision.webcam import webcam_present
+    from vision.cameras.usb import webcam_present
 
     if webcam_present(WEBCAM):
         return WEBCAM

@@ -24,7 +24,7 @@ def _models() -> None:
 def prepare_models(
     weights: Annotated[
         Path | None,
-        typer.Option(readable=False, help="A .pt or .onnx pose network, before anything else."),
+        typer.Option(readable=False, help="A .pt, .onnx or .xml pose network, before anything else."),
     ] = None,
     target: Annotated[
         Path | None, typer.Option(help="Where repositories are kept; else in the state folder.")
@@ -39,7 +39,7 @@ def prepare_models(
 ) -> None:
     """Builds a model repository from the best weights at hand."""
     from infra.stack.environment import ensure_environment
-    from infra.triton.models import DEFAULT_INPUT_SIZE_PX, prepare
+    from infra.triton.models import prepare
 
     console = Console()
     stack = settings_of(StackSettings)
@@ -54,7 +54,7 @@ def prepare_models(
             weights=weights,
             models_dir=models,
             server_env=root,
-            input_size_px=input_size or DEFAULT_INPUT_SIZE_PX,
+            input_size_px=input_size,
             allow_download=download,
             progress=status.update,
         )

@@ -52,7 +52,11 @@ def add_to(app: typer.Typer) -> None:
 
 def gateway(
     camera: Annotated[
-        list[str] | None, typer.Option(help="A video file, or CAMERA_ID=FILE where there are more.")
+        list[str] | None,
+        typer.Option(
+            help="A video file, rtsp://HOST/PATH or usb:0; CAMERA_ID=ADDRESS where there are more, "
+            "once for each. Addresses with a password: SMARTSTORE_CAMERA_URLS."
+        ),
     ] = None,
     simulate: Annotated[bool, typer.Option(help="Cameras of the simulated store.")] = False,
     webcam: Annotated[
@@ -84,23 +88,22 @@ def gateway(
     from vision.journal import JournaledPublisher, journal_of
     from vision.publisher import KafkaPublisher
     from vision.settings import GatewaySettings
+    from vision.shared import owner_of
 
     store = layout_of(layout)
     area_id = _area(store, area)
     settings = settings_of(GatewaySettings, preview_port=preview_port)
     # OpenCV's workers spin: with two of them a drawn picture costs 2.5 times the processor time.
     cv2.setNumThreads(1)
-    if webcam is None:
-        sources = _sources(store.area(area_id), camera or [], simulate, seed, start_ms)
-    elif simulate or camera:
-        raise UserError("--webcam was named beside another camera; give one of the two")
-    else:
-        sources = _webcam(store.area(area_id), webcam)
+    sources = _sources(
+        store.area(area_id), settings, camera or [], simulate, webcam, seed, start_ms
+    )
 
     async def main(stop: asyncio.Event) -> None:
         if not await wait_for_broker(settings.kafka, stop):
             return
-        async with TritonDetector(settings) as detector:
+        owner = owner_of(settings.state, area_id)
+        async with TritonDetector(settings, owner=owner) as detector:
             if not await wait_for_triton(settings.triton, detector, stop):
                 return
             async with KafkaPublisher(settings) as kafka, AsyncExitStack() as opened:
@@ -254,52 +257,29 @@ def _area(store: StoreLayout, named: str | None) -> str:
 
 
 def _sources(
-    store: StoreLayout, named: list[str], simulate: bool, seed: int, start_ms: int | None
+    area: StoreLayout,
+    settings: "GatewaySettings",
+    named: list[str],
+    simulate: bool,
+    webcam: str | None,
+    seed: int,
+    start_ms: int | None,
 ) -> "dict[str, FrameSource]":
-    if simulate == bool(named):
-        what = "both a video and the simulated store were" if simulate else "no camera was"
-        raise UserError(f"{what} named; give one of --camera FILE, --simulate and --webcam 0")
-    if simulate:
-        from infra.simulator.settings import SimulatorSettings
-        from infra.simulator.source import SimulatedSource
+    from infra.commands import cameras
 
-        settings = settings_of(SimulatorSettings, seed=seed, start_ms=start_ms)
-        return {
-            camera.camera_id: SimulatedSource(settings, store, camera) for camera in store.cameras
-        }
-    from vision.capture import FileSource, check_video
-
-    known = [camera.camera_id for camera in store.cameras]
-    sources: dict[str, FrameSource] = {}
-    for name in named:
-        camera_id, separator, path = name.partition("=")
-        if not separator and len(known) == 1:
-            camera_id, path = known[0], name
-        elif not separator:
-            raise UserError(
-                f"the area has {len(known)} cameras, so it is not known whose video {name} is; "
-                "give --camera CAMERA_ID=FILE"
-            )
-        if camera_id not in known:
-            raise UserError(
-                f"the area has no camera {camera_id!r}; name one of: {', '.join(known) or 'none'}"
-            )
-        check_video(Path(path))
-        sources[camera_id] = FileSource(Path(path), start_ms)
-    return sources
-
-
-def _webcam(store: StoreLayout, named: str) -> "dict[str, FrameSource]":
-    from vision.webcam import WebcamSource
-
-    if len(store.cameras) != 1:
+    if webcam is not None:
+        if simulate or named:
+            raise UserError("--webcam was named beside another camera; give one of the two")
+        return cameras.webcam_source(area, webcam, settings)
+    if simulate == bool(named or cameras.has_secret_addresses(settings)):
+        what = "both cameras and the simulated store were" if simulate else "no camera was"
         raise UserError(
-            f"the area has {len(store.cameras)} cameras, but --webcam names one; "
-            "use a layout with one camera"
+            f"{what} named; give one of --camera FILE, --camera CAMERA_ID=ADDRESS, --simulate and "
+            "--webcam 0"
         )
-    camera = store.cameras[0]
-    device = int(named) if named.isdecimal() else Path(named)
-    return {camera.camera_id: WebcamSource(device, camera.fps)}
+    if simulate:
+        return cameras.simulated_sources(area, seed, start_ms)
+    return cameras.named_sources(area, named, settings, start_ms)
 
 
 def _preview(settings: "GatewaySettings", area: StoreLayout) -> "Preview | None":

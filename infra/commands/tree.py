@@ -7,7 +7,19 @@ import typer
 # Typer brings a copy of click along and names only a part of its errors in public.
 from typer._click.exceptions import ClickException
 
-from infra.commands import bench, databases, demo, dlq, doctor, models, parts, topics
+from infra.commands import (
+    annotate,
+    bench,
+    calibrate,
+    databases,
+    demo,
+    dlq,
+    doctor,
+    models,
+    notice,
+    parts,
+    topics,
+)
 
 #: What a command line raises whose words are wrong.
 UsageMistake = ClickException
@@ -23,11 +35,14 @@ app = typer.Typer(
 )
 demo.add_to(app)
 parts.add_to(app)
+app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(databases.app, name="db")
 app.add_typer(bench.app, name="bench")
+annotate.add_to(app)
+notice.add_to(app)
 doctor.add_to(app)
 
 

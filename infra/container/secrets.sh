@@ -21,5 +21,8 @@ for name in writer reader; do
     rm -f "${name}_service"
     printf '[smartstore]\npassword=%s\n' "$(cat "${name}_password")" >"${name}_service"
 done
+# Ours to make, yours to fill in.
+[ -e camera_urls ] || echo '# CAMERA_ID=rtsp://USER:PASSWORD@HOST/PATH, one a line' >camera_urls
 chmod 444 ./*_password ./*_service
+chmod 644 camera_urls
 echo "secrets are in $PWD"

@@ -1,25 +1,43 @@
-"""The aisle behind the shoppers: floor, the shelf on the other side with its products, wall,
-ceiling and lights, drawn once for a camera. Pure: a camera in, a picture out.
+"""The aisle that the shoppers are in: floor, the shelf and the one on the other side with their
+products, walls, ceiling and lights, drawn once for a camera. Pure: a camera in, a picture out.
 """
+
+from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from infra.simulator.pixels import Floats, Image, blur, floats, image
-from vision.core.geometry import PinholeCamera
+from vision.core.geometry import CameraModel
 
-#: The shop's box in metres, in the area's frame: the other shelf's face, its height, the ceiling.
+#: The store is the same in every run and for every camera.
+_SEED = 20_240_501
+
+#: The shop's box in metres, in the area's frame: the other shelf's face, the shelves' height, the
+#: walls behind both, the ceiling, and the ends of the aisle.
 SHELF_Y_M = 4.4
 SHELF_TOP_M = 2.05
 WALL_Y_M = 5.4
+OTHER_WALL_Y_M = -1.0
 CEILING_M = 3.1
+_ENDS_M = (-30.0, 40.0)
 
-#: How far the aisle runs to both sides of the camera: more than 80 degrees see at the far shelf.
-_REACH_M = 8.0
+#: Textures repeat after so many metres along the aisle: a whole number of tiles, lamps and bays.
+_PERIOD_M = 18.0
+
+#: A camera this near to a plane, or on its back, does not see it.
+_NEAREST_M = 0.02
 
 #: Pixels a metre of the flat textures that are laid into the picture.
 _TEXTURE_PX_PER_M = 110
+
+#: Rays a pixel, at these places of it: products far away would flicker otherwise.
+_SAMPLES_PX = ((0.3, 0.2), (0.8, 0.3), (0.2, 0.7), (0.7, 0.8))
+
+#: The lens is asked for every eighth ray.
+_STEP_PX = 8
 
 _BOARDS_M = (0.12, 0.5, 0.88, 1.26, 1.64)
 
@@ -30,80 +48,97 @@ _PACKS = (
 )  # fmt: skip
 
 
-def background(camera: PinholeCamera) -> Image:
+def background(camera: CameraModel) -> Image:
     """The empty aisle as the camera sees it, (height_px, width_px, 3) uint8 BGR; the same in every
-    run."""
-    rng = np.random.default_rng(20_240_501)
-    x0 = camera.position_m[0] - _REACH_M
-    x1 = camera.position_m[0] + _REACH_M
-    picture: Floats = np.full((camera.height_px, camera.width_px, 3), (150, 156, 158), np.float32)
-    near = 0.7  # a plane that reached the camera itself would have no picture
-    _lay(
-        picture,
-        camera,
-        _ceiling(x1 - x0, WALL_Y_M - near),
-        [
-            (x0, WALL_Y_M, CEILING_M),
-            (x1, WALL_Y_M, CEILING_M),
-            (x1, near, CEILING_M),
-            (x0, near, CEILING_M),
-        ],
-    )
-    _lay(
-        picture,
-        camera,
-        _wall(x1 - x0, CEILING_M - 1.5),
-        [
-            (x0, WALL_Y_M, CEILING_M),
-            (x1, WALL_Y_M, CEILING_M),
-            (x1, WALL_Y_M, 1.5),
-            (x0, WALL_Y_M, 1.5),
-        ],
-    )
-    _lay(
-        picture,
-        camera,
-        _floor(rng, x1 - x0, SHELF_Y_M - near),
-        [(x0, SHELF_Y_M, 0.0), (x1, SHELF_Y_M, 0.0), (x1, near, 0.0), (x0, near, 0.0)],
-    )
-    _lay(
-        picture,
-        camera,
-        _shelf(rng, x1 - x0),
-        [
-            (x0, SHELF_Y_M, SHELF_TOP_M),
-            (x1, SHELF_Y_M, SHELF_TOP_M),
-            (x1, SHELF_Y_M, 0.0),
-            (x0, SHELF_Y_M, 0.0),
-        ],
-    )
-    return _lens(rng, picture)
+    run, and the same store for every camera."""
+    planes = _planes()
+    shape = (camera.height_px, camera.width_px, 3)
+    total: Floats = np.zeros(shape, np.float32)
+    for across, down in _SAMPLES_PX:
+        total += _sample(camera, planes, across, down)
+    return _lens(np.random.default_rng(_SEED), total / np.float32(len(_SAMPLES_PX)))
 
 
-def _lay(
-    picture: Floats,
-    camera: PinholeCamera,
-    texture: Floats,
-    corners: list[tuple[float, float, float]],
-) -> None:
-    """Lay a flat texture into the picture, its corners at four places of the world, clockwise."""
-    seen = [camera.project(place) for place in corners]
-    size = (camera.width_px, camera.height_px)
-    target = np.array([(p[0] * size[0], p[1] * size[1]) for p in seen if p is not None], np.float32)
-    if len(target) < 4:
-        return  # partly behind the camera: not in its picture
-    h, w = texture.shape[:2]
-    source = np.array([(0, 0), (w, 0), (w, h), (0, h)], np.float32)
-    warp = cv2.getPerspectiveTransform(source, target)
-    # Two samples a pixel in each direction: products far away would flicker otherwise.
-    twice = np.diag([2.0, 2.0, 1.0])
-    big = (2 * size[0], 2 * size[1])
-    laid = cv2.warpPerspective(image(texture), twice @ warp, big, flags=cv2.INTER_LINEAR)
-    mask = cv2.warpPerspective(np.full((h, w), 255, np.uint8), twice @ warp, big)
-    laid = cv2.resize(laid, size, interpolation=cv2.INTER_AREA)
-    mask = floats(cv2.resize(mask, size, interpolation=cv2.INTER_AREA))[..., None] / 255
-    picture *= 1.0 - mask
-    picture += laid * (mask > 0)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plane:
+    """A flat thing across one axis of the world at `at_m`, seen by who looks along `sign` of it.
+
+    Its texture's columns run along `u` and its rows along `v` (axis, start in metres, direction);
+    along `v` it ends with the texture, along `u` it goes on for ever.
+    """
+
+    axis: int
+    at_m: float
+    sign: int
+    u: int
+    v: tuple[int, float, int]
+    texture: Image
+
+
+@lru_cache(maxsize=1)
+def _planes() -> list[_Plane]:
+    rng = np.random.default_rng(_SEED)
+    depth = WALL_Y_M - OTHER_WALL_Y_M
+    ceiling = image(_ceiling(_PERIOD_M, depth))
+    wall = image(_wall(_PERIOD_M, CEILING_M))
+    floor = image(_floor(rng, _PERIOD_M, depth))
+    return [
+        _Plane(2, CEILING_M, 1, 0, (1, WALL_Y_M, -1), ceiling),
+        _Plane(2, 0.0, -1, 0, (1, WALL_Y_M, -1), floor),
+        _Plane(1, WALL_Y_M, 1, 0, (2, CEILING_M, -1), wall),
+        _Plane(1, OTHER_WALL_Y_M, -1, 0, (2, CEILING_M, -1), wall),
+        _Plane(1, SHELF_Y_M, 1, 0, (2, SHELF_TOP_M, -1), image(_shelf(rng, _PERIOD_M))),
+        _Plane(1, 0.0, -1, 0, (2, SHELF_TOP_M, -1), image(_shelf(rng, _PERIOD_M))),
+        _Plane(0, _ENDS_M[0], -1, 1, (2, CEILING_M, -1), wall),
+        _Plane(0, _ENDS_M[1], 1, 1, (2, CEILING_M, -1), wall),
+    ]
+
+
+def _sample(camera: CameraModel, planes: list[_Plane], across: float, down: float) -> Image:
+    """What each pixel's ray meets first; the ray goes through that part of the pixel."""
+    rays = _rays(camera, across, down)
+    picture: Image = np.full((camera.height_px, camera.width_px, 3), (150, 156, 158), np.uint8)
+    nearest: Floats = np.full(picture.shape[:2], np.inf, np.float32)
+    origin = camera.position_m
+    for plane in planes:
+        gap = plane.at_m - origin[plane.axis]
+        if gap * plane.sign <= _NEAREST_M:
+            continue  # seen from behind, or the camera hangs on it
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reach = np.float32(gap) / rays[plane.axis]
+            axis, start, direction = plane.v
+            row = (origin[axis] + reach * rays[axis] - start) * direction * _TEXTURE_PX_PER_M
+            column = (origin[plane.u] + reach * rays[plane.u]) * _TEXTURE_PX_PER_M
+            height, width = plane.texture.shape[:2]
+            seen = (reach > 0) & (reach < nearest) & (row >= 0) & (row < height)
+            column = np.mod(column, width)
+        if not seen.any():
+            continue
+        nearest[seen] = reach[seen]
+        # What is not seen is looked up anywhere.
+        x, y = (floats(np.where(seen, values, 0.0)) for values in (column, row))
+        laid = cv2.remap(plane.texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.copyTo(laid, image(seen), picture)
+    return picture
+
+
+def _rays(camera: CameraModel, across: float, down: float) -> tuple[Floats, Floats, Floats]:
+    """The direction, in the world, of each pixel's ray: x, y and z, (height_px, width_px) each.
+
+    The lens is asked on every eighth pixel; between them it bends no more than a straight line.
+    """
+    width, height = camera.width_px, camera.height_px
+    columns, rows = -(-width // _STEP_PX) + 1, -(-height // _STEP_PX) + 1
+    x, y = np.meshgrid(np.arange(columns) * _STEP_PX, np.arange(rows) * _STEP_PX)
+    points = np.column_stack([(x.ravel() + across) / width, (y.ravel() + down) / height])
+    coarse = (camera.directions(points) @ camera.rotation.T).reshape(rows, columns, 3)
+    px, py = np.meshgrid(
+        np.arange(width, dtype=np.float32) / _STEP_PX,
+        np.arange(height, dtype=np.float32) / _STEP_PX,
+    )
+    fine = cv2.remap(floats(coarse), px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    fx, fy, fz = cv2.split(fine)
+    return floats(fx), floats(fy), floats(fz)
 
 
 def _canvas(width_m: float, height_m: float, colour: tuple[int, int, int]) -> Floats:

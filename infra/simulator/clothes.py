@@ -1,33 +1,22 @@
-"""What simulated shoppers wear: a coat, trousers, shoes and a scarf, drawn as shapes and shaded as
-if they were stuffed. Pure: colours in, pixels out.
+"""The wardrobe, and the two atlases of each of its appearances: skin, hair, cloth, what is worn on
+the head, a wheelchair. Pure: colours in, pixels out.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from infra.simulator.pixels import Floats, Image, blur, image
-
-#: Pixels a metre: at 1.8 m from a camera of 960 px and 80 degrees a metre is 318 px.
-CLOTH_PX_PER_M = 320.0
-
-#: The sheet that a body is drawn on, in metres: its width, and its top above the floor, which is
-#: the sheet's lower edge. Sized for a shopper of `STANDARD_EYES_M`; others are scaled.
-SHEET_WIDTH_M = 1.0
-SHEET_TOP_M = 1.56
-STANDARD_EYES_M = 1.58
-
-#: Positions of the legs in a stride of two steps; 0 is standing.
-STRIDE_PHASES = 8
-
-#: Light from the ceiling, a little from the left, in the sheet's frame (x right, y down, z to us).
-_LIGHT = np.array([-0.28, -0.62, 0.73], np.float32)
+from infra.simulator.atlas import ATLAS_PX, box_px
+from infra.simulator.irises import moved
+from infra.simulator.pixels import Floats, blur, floats, image
+from infra.simulator.portrait import skin, texels
+from infra.simulator.raster import Atlas
 
 Colour = tuple[int, int, int]
-Shape = tuple[tuple[float, float], ...]
+Tint = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,226 +28,186 @@ class Appearance:
     coat: Colour
     trousers: Colour
     scarf: Colour
-    skin: tuple[float, float, float]
-    hair: tuple[float, float, float]
+    skin: Tint
+    hair: Tint
     mirrored: bool
 
 
+_AS_IS: Tint = (1.0, 1.0, 1.0)
+
 #: Enough that two shoppers who meet rarely look alike. Light enough that a face keeps its contrast.
 WARDROBE: tuple[Appearance, ...] = (
+    Appearance("rust", (52, 92, 190), (84, 60, 44), (196, 208, 216), _AS_IS, _AS_IS, False),
     Appearance(
-        "rust",
-        (52, 92, 190),
-        (84, 60, 44),
-        (196, 208, 216),
-        (1.0, 1.0, 1.0),
-        (1.0, 1.0, 1.0),
-        False,
+        "forest", (84, 104, 58), (52, 52, 58), (72, 158, 214), (0.8, 0.86, 0.92),
+        (0.42, 0.4, 0.44), True,
     ),
     Appearance(
-        "forest",
-        (84, 104, 58),
-        (52, 52, 58),
-        (72, 158, 214),
-        (0.8, 0.86, 0.92),
-        (0.42, 0.4, 0.44),
-        True,
+        "navy", (118, 74, 40), (96, 104, 112), (86, 78, 190), (0.98, 1.0, 1.03),
+        (1.24, 1.12, 1.06), False,
     ),
     Appearance(
-        "navy",
-        (118, 74, 40),
-        (96, 104, 112),
-        (86, 78, 190),
-        (0.98, 1.0, 1.03),
-        (1.24, 1.12, 1.06),
-        False,
+        "camel", (110, 158, 196), (64, 44, 36), (112, 96, 66), (0.58, 0.68, 0.8),
+        (0.3, 0.28, 0.3), True,
     ),
     Appearance(
-        "camel",
-        (110, 158, 196),
-        (64, 44, 36),
-        (112, 96, 66),
-        (0.58, 0.68, 0.8),
-        (0.3, 0.28, 0.3),
-        True,
+        "plum", (106, 56, 112), (70, 64, 62), (178, 176, 150), _AS_IS, (0.55, 0.62, 0.86), True,
     ),
     Appearance(
-        "plum",
-        (106, 56, 112),
-        (70, 64, 62),
-        (178, 176, 150),
-        (1.0, 1.0, 1.0),
-        (0.55, 0.62, 0.86),
-        True,
+        "stone", (168, 172, 170), (104, 70, 40), (58, 70, 158), (0.88, 0.93, 0.97),
+        (0.62, 0.6, 0.6), False,
     ),
-    Appearance(
-        "stone",
-        (168, 172, 170),
-        (104, 70, 40),
-        (58, 70, 158),
-        (0.88, 0.93, 0.97),
-        (0.62, 0.6, 0.6),
-        False,
-    ),
-)
+)  # fmt: skip
+
+_APRON: Colour = (62, 118, 44)
+_MASK: Colour = (214, 196, 158)
+_METAL: Colour = (176, 176, 172)
+_TYRE: Colour = (52, 52, 54)
+_SEAT: Colour = (74, 66, 60)
+_SHOE: Colour = (46, 42, 44)
+
+#: Where the face's texture shows skin and nothing else: cheeks (angle in degrees, mm below eyes).
+_CHEEK = ((15.0, 40.0), (16.0, 34.0))
+
+#: Neck and hands are seen in more shade than a face.
+_SHADED = 0.9
+
+#: Eyes are kept in steps of this size: a face before a camera shows no less.
+_EYES_STEP_DEG = 4.0
+
+#: An ear by its distance from the middle: light against the skin's.
+_EAR_AT = (0.0, 0.3, 0.5, 0.7, 0.86, 1.0)
+_EAR_LIGHT = (0.68, 0.74, 0.93, 0.8, 1.0, 0.94)
 
 
-@lru_cache(maxsize=len(WARDROBE) * (STRIDE_PHASES + 1))
-def body(look: Appearance, phase: int) -> Image:
-    """A body without its head, (h, w, 4) uint8 BGRA, premultiplied by alpha.
+def head_atlas(look: Appearance, eyes_yaw_deg: float, eyes_pitch_deg: float) -> Atlas:
+    """The head of an appearance, its eyes turned against it (to the nearest `_EYES_STEP_DEG`); the
+    first one costs about 1 s, the next ones 20 ms each."""
+    if look.mirrored:
+        eyes_yaw_deg = -eyes_yaw_deg
+    steps = round(eyes_yaw_deg / _EYES_STEP_DEG), round(eyes_pitch_deg / _EYES_STEP_DEG)
+    return _head_atlas(look, *steps)
 
-    `phase` 0 stands; 1 to `STRIDE_PHASES` walk.
-    """
-    sheet = _Sheet()
-    swing = 0.0 if phase == 0 else float(np.sin(2 * np.pi * phase / STRIDE_PHASES))
-    for side, forward in ((-1, -swing), (1, swing)):
-        sheet.paint(_shoe(side, forward, phase), (46, 42, 44), 0.03, 0.0)
-        sheet.paint(_leg(side, forward, phase), look.trousers, 0.075, 0.5)
-    legs, coat = sheet.premultiplied(), _upper(look)
-    seen = cv2.merge([255 - coat[..., 3]] * 4)
-    return image(cv2.add(cv2.multiply(legs, seen, scale=1 / 255), coat))
+
+@lru_cache(maxsize=24)
+def _head_atlas(look: Appearance, across: int, up: int) -> Atlas:
+    canvas = _canvas()
+    face = image(_face(look))
+    if across or up:
+        face = moved(face, across * _EYES_STEP_DEG, up * _EYES_STEP_DEG)
+    _put(canvas, "face", floats(face[:, ::-1] if look.mirrored else face))
+    _put(canvas, "ear", _flesh(look) * _ear()[..., None])
+    _put(canvas, "hat", _cloth("hat", look.scarf))
+    _put(canvas, "brim", _cloth("brim", look.scarf))
+    _put(canvas, "mask", _pleats(_MASK))
+    return Atlas.of(image(canvas))
 
 
 @lru_cache(maxsize=len(WARDROBE))
-def _upper(look: Appearance) -> Image:
-    """Neck, coat and scarf, premultiplied like `body`."""
-    sheet, coat = _Sheet(), look.coat
-    skin = tuple(int(c * s * 0.82) for c, s in zip((140, 165, 214), look.skin, strict=True))
-    sheet.paint(((-0.055, 1.5), (0.055, 1.5), (0.062, 1.37), (-0.062, 1.37)), skin, 0.05, 0.0)
-    sheet.paint(_TORSO, coat, 0.13, 1.0)
-    for side in (-1, 1):
-        sheet.paint(tuple((side * x, z) for x, z in _ARM), coat, 0.055, 1.0, edge=0.35)
-    sheet.line(((0.0, 1.36), (0.004, 0.74)), coat, 0.008)
-    for z in (1.24, 1.1, 0.96, 0.84):
-        sheet.dot((0.022, z), coat, 0.010)
-    for points, thick in _SCARF:
-        sheet.paint(points, look.scarf, thick, 0.7, edge=0.45)
-    return sheet.premultiplied()
+def body_atlas(look: Appearance) -> Atlas:
+    """The body of an appearance, and a wheelchair."""
+    canvas = _canvas()
+    _put(canvas, "skin", np.broadcast_to(_SHADED * _flesh(look), (128, 128, 3)))
+    _put(canvas, "coat", _coat(look.coat, look.scarf))
+    _put(canvas, "apron", _apron(_coat(look.coat, look.coat)))
+    for part, colour in (
+        ("trousers", look.trousers), ("shoe", _SHOE), ("sleeve", look.coat), ("metal", _METAL),
+        ("tyre", _TYRE), ("seat", _SEAT),
+    ):  # fmt: skip
+        _put(canvas, part, _cloth(part, colour))
+    return Atlas.of(image(canvas))
 
 
-_TORSO: Shape = (
-    (-0.07, 1.425), (-0.13, 1.395), (-0.192, 1.35), (-0.205, 1.25), (-0.178, 1.06), (-0.2, 0.86),
-    (-0.215, 0.72), (0.215, 0.72), (0.2, 0.86), (0.178, 1.06), (0.205, 1.25), (0.192, 1.35),
-    (0.13, 1.395), (0.07, 1.425),
-)  # fmt: skip
-
-#: Two turns round the neck and an end that hangs down.
-_SCARF: tuple[tuple[Shape, float], ...] = (
-    (((0.03, 1.39), (0.1, 1.36), (0.115, 1.13), (0.04, 1.12)), 0.035),
-    (tuple((0.128 * np.cos(a), 1.375 + 0.05 * np.sin(a)) for a in np.linspace(0, 6.2, 24)), 0.045),
-    (tuple((0.1 * np.cos(a), 1.425 + 0.036 * np.sin(a)) for a in np.linspace(0, 6.2, 24)), 0.035),
-)
+def _canvas() -> Floats:
+    width, height = ATLAS_PX
+    return np.zeros((height, width, 3), np.float32)
 
 
-#: The right sleeve, which ends in the coat's pocket, so that no hand need be drawn.
-_ARM: Shape = (
-    (0.15, 1.385), (0.2, 1.355), (0.236, 1.26), (0.262, 1.08), (0.252, 1.0), (0.2, 0.885),
-    (0.142, 0.905), (0.16, 0.965), (0.178, 1.06), (0.168, 1.22),
-)  # fmt: skip
+def _put(canvas: Floats, part: str, picture: Floats) -> None:
+    x0, y0, x1, y1 = box_px(part)
+    canvas[y0:y1, x0:x1] = cv2.resize(np.ascontiguousarray(picture), (x1 - x0, y1 - y0))
 
 
-def _leg(side: int, forward: float, phase: int) -> Shape:
-    """A trouser leg from under the coat to the ankle; `forward` -1..1 is its part in the stride."""
-    hip, foot = 0.075 * side, _foot(side, forward, phase)
-    lift = 0.03 * max(0.0, forward) if phase else 0.0
-    knee = (hip + foot) / 2 + (0.03 * forward if phase else 0.0)
-    return (
-        (hip - 0.085, 0.9), (hip + 0.085, 0.9), (knee + 0.068, 0.5), (foot + 0.055, 0.07 + lift),
-        (foot - 0.055, 0.07 + lift), (knee - 0.068, 0.5),
-    )  # fmt: skip
+@lru_cache(maxsize=len(WARDROBE))
+def _face(look: Appearance) -> Floats:
+    """The portrait with this shopper's hair and skin, not mirrored."""
+    source = skin()
+    bgr = floats(source.bgr)
+    hair = source.hair[..., None]
+    # Eyes and teeth keep their white: there only what is as red as skin takes the skin's colour.
+    redness = blur(np.clip((bgr[..., 2] - bgr[..., 0] - 8.0) / 30.0, 0.0, 1.0), 1.0)
+    redness = np.where(_eyes_or_mouth(), redness, 1.0)[..., None]
+    flesh = 1.0 + (np.array(look.skin, np.float32) - 1.0) * (0.35 + 0.65 * redness)
+    return floats(bgr * (hair * np.array(look.hair, np.float32) + (1.0 - hair) * flesh))
 
 
-def _shoe(side: int, forward: float, phase: int) -> Shape:
-    foot = _foot(side, forward, phase)
-    lift = 0.03 * max(0.0, forward) if phase else 0.0
-    toe = 0.09 if phase else 0.055 + 0.01 * side
-    return (
-        (foot - 0.06, 0.005 + lift), (foot - 0.055, 0.09 + lift), (foot + 0.04, 0.09 + lift),
-        (foot + toe, 0.04 + lift), (foot + toe, 0.005 + lift),
-    )  # fmt: skip
+def _eyes_or_mouth() -> npt.NDArray[np.bool_]:
+    angle, y = texels()
+    x = np.abs(95.0 * np.sin(angle))
+    eyes = (np.abs(x - 31.5) < 15.0) & (np.abs(y) < 7.0)
+    return np.asarray(eyes | ((x < 30.0) & (y > 52.0) & (y < 76.0)))
 
 
-def _foot(side: int, forward: float, phase: int) -> float:
-    return 0.1 * side if phase == 0 else 0.04 * side + 0.24 * forward
+def _flesh(look: Appearance) -> Floats:
+    """The colour of the skin, (3,) BGR: the median of both cheeks."""
+    angle, y = texels()
+    (near, far), (top, bottom) = _CHEEK
+    degrees = np.abs(np.degrees(angle))
+    cheeks = (degrees > near) & (degrees < far) & (y > top) & (y < bottom)
+    return floats(np.median(_face(look)[cheeks], axis=0))
 
 
-class _Sheet:
-    """A sheet of BGR and alpha that shapes are painted on, back to front."""
-
-    def __init__(self) -> None:
-        self._width = round(SHEET_WIDTH_M * CLOTH_PX_PER_M)
-        self._height = round(SHEET_TOP_M * CLOTH_PX_PER_M)
-        self._bgr: Floats = np.zeros((self._height, self._width, 3), np.float32)
-        self._alpha: Floats = np.zeros((self._height, self._width), np.float32)
-        self._folds = _folds(self._height, self._width)
-
-    def paint(
-        self, shape: Shape, colour: Colour | tuple[int, ...], round_m: float, folds: float,
-        edge: float = 0.2,
-    ) -> None:  # fmt: skip
-        """A shape stuffed to a rim of `round_m`, with cloth folds, and its shadow on others."""
-        box, mask = self._mask(shape)
-        radius = round_m * CLOTH_PX_PER_M
-        inner = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-        inner = blur(np.minimum(inner, radius), 1.0 + radius / 9)
-        height = np.sqrt(np.maximum(radius**2 - (radius - inner) ** 2, 0.0))
-        height = blur(height + folds * self._folds[box], 1.2)
-        dx = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-        dy = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-        slope = np.sqrt(dx * dx + dy * dy + 1.0)
-        light = (-_LIGHT[0] * dx - _LIGHT[1] * dy + _LIGHT[2]) / slope
-        shade = 0.42 + 0.78 * np.clip(light, 0.0, 1.2)
-        below = blur(mask, 4.0)[..., None]
-        self._bgr[box] *= 1.0 - edge * below
-        painted = np.asarray(colour, np.float32) * shade[..., None]
-        self._bgr[box] += (painted - self._bgr[box]) * mask[..., None]
-        self._alpha[box] += (1.0 - self._alpha[box]) * mask
-
-    def line(self, points: Shape, colour: Colour, width_m: float) -> None:
-        """A seam: darker than the cloth."""
-        for (x0, z0), (x1, z1) in pairwise(points):
-            half = width_m / 2
-            seam = ((x0 - half, z0), (x0 + half, z0), (x1 + half, z1), (x1 - half, z1))
-            self._blend(seam, colour, 0.5)
-
-    def dot(self, at: tuple[float, float], colour: Colour, radius_m: float) -> None:
-        """A button: lighter than the cloth."""
-        circle = np.linspace(0, 2 * np.pi, 13)
-        shape = tuple((at[0] + radius_m * np.cos(a), at[1] + radius_m * np.sin(a)) for a in circle)
-        self._blend(shape, colour, 1.5)
-
-    def premultiplied(self) -> Image:
-        """The sheet as BGRA uint8, colours multiplied by alpha."""
-        grain = 1.0 + 0.012 * np.random.default_rng(3).standard_normal(self._alpha.shape)
-        bgr = self._bgr * (grain * self._alpha)[..., None]
-        sheet = np.dstack([bgr, self._alpha * 255.0])
-        return image(sheet)
-
-    def _blend(self, shape: Shape, colour: Colour, factor: float) -> None:
-        box, mask = self._mask(shape)
-        target = np.asarray(colour, np.float32) * factor
-        self._bgr[box] += (target - self._bgr[box]) * (0.8 * mask)[..., None]
-
-    def _mask(self, shape: Shape) -> tuple[tuple[slice, slice], Floats]:
-        """The box of the sheet round a shape given as (x, z) in metres, and the shape's coverage of
-        it, 0..1, its corners rounded."""
-        points = np.array(shape) * [CLOTH_PX_PER_M, -CLOTH_PX_PER_M]
-        points += [self._width / 2, SHEET_TOP_M * CLOTH_PX_PER_M]
-        x0, y0 = np.maximum(points.min(axis=0).astype(int) - 20, 0)
-        x1, y1 = np.minimum(points.max(axis=0).astype(int) + 20, [self._width, self._height])
-        mask: Floats = np.zeros((y1 - y0, x1 - x0), np.float32)
-        corners = np.round((points - [x0, y0]) * 16).astype(np.int32)
-        cv2.fillPoly(mask, [corners], 1.0, cv2.LINE_8, 4)
-        smooth = blur(mask, 3.2)
-        return np.s_[y0:y1, x0:x1], np.clip((smooth - 0.5) * 4 + 0.5, 0, 1).astype(np.float32)
+def _ear() -> Floats:
+    """Rim, hollow and lobe, (128, 128), as brightness."""
+    y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    # The outer face is the middle half of the ellipsoid's turn; rows run from top to bottom.
+    across = np.clip(x / 0.5, -2.0, 2.0)
+    away = np.hypot(across, y)
+    return floats(np.interp(away, _EAR_AT, _EAR_LIGHT))
 
 
-@lru_cache(maxsize=1)
-def _folds(height: int, width: int) -> Floats:
-    """Gentle folds of cloth: smooth noise, longer than wide, in px of height."""
-    rng = np.random.default_rng(7)
-    coarse = rng.standard_normal((height, width)).astype(np.float32)
-    long = blur(coarse, 7.0, 22.0)
-    fine = blur(coarse[::-1], 9.0, 5.0)
-    folds: Floats = 2.4 * long / long.std() + 0.9 * fine / fine.std()
-    return folds
+def _cloth(part: str, colour: Colour) -> Floats:
+    """A colour with soft folds and a little grain, 256 x 256."""
+    folds = _folds(sum(part.encode()))
+    strength = 0.09 if part in ("coat", "trousers", "sleeve") else 0.03
+    return floats(np.array(colour, np.float32) * (1.0 + strength * folds)[..., None])
+
+
+def _coat(colour: Colour, scarf: Colour) -> Floats:
+    """Cloth with a seam and buttons in front (the middle), and a scarf round its top."""
+    coat = _cloth("coat", colour)
+    shade = np.array(colour, np.float32)
+    coat[60:, 126:129] = shade * 0.55
+    for y in range(86, 250, 34):
+        cv2.circle(coat, (134, y), 4, tuple(float(c) * 1.5 for c in colour), -1)
+    for x in (92, 164):
+        coat[205:208, x - 14 : x + 14] = shade * 0.6
+    coat[:34] = _cloth("scarf", scarf)[:34]
+    return coat
+
+
+def _apron(coat: Floats) -> Floats:
+    """A work apron before the coat: bib, waist, a badge."""
+    apron = _cloth("apron", _APRON)
+    out = coat.copy()
+    out[84:240, 66:190] = apron[84:240, 66:190]
+    out[46:84, 96:160] = apron[46:84, 96:160]
+    out[118:124] = apron[118:124] * np.float32(0.8)
+    out[62:74, 136:154] = (236, 240, 240)
+    return out
+
+
+def _pleats(colour: Colour) -> Floats:
+    """A surgical mask's cloth: three folds across, pale edges, 256 x 256."""
+    y = np.linspace(0.0, 1.0, 256)[:, None]
+    light = 1.0 - 0.16 * np.exp(-(((y * 4.0) % 1.0 - 0.5) ** 2) / 0.006) * (np.abs(y - 0.5) < 0.38)
+    cloth = np.array(colour, np.float32) * light[..., None] * np.ones((1, 256, 1))
+    cloth[:8] = cloth[-8:] = (228, 226, 220)
+    return floats(cloth)
+
+
+def _folds(seed: int) -> Floats:
+    """Smooth noise, longer than wide, of unit spread, 256 x 256."""
+    noise = np.random.default_rng(seed).standard_normal((256, 256)).astype(np.float32)
+    long, fine = blur(noise, 6.0, 22.0), blur(noise[::-1], 1.2)
+    return floats(long / long.std() + 0.3 * fine / fine.std())

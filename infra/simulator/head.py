@@ -1,278 +1,179 @@
-"""A head that turns: a depth for every pixel of the portrait, and the portrait seen from any side.
+"""The shape of a human head: a surface round an upright axis, from published measurements. Pure.
 
-The surface is a face with a nose on a skull under hair; a pose is drawn by marching rays through it
-and kept, so that a frame costs one look-up. Pure: pixels and angles in, pixels out.
+Head frame, millimetres in this module's tables and metres in its results: x to the picture's right
+for a face that looks at the viewer, y down, z out of the face. Origin: where the axis about which
+the head turns meets the height of the eyes; the ears' openings lie in the plane z = 0.
+
+Lengths are means of adults, between the women's and the men's where they differ. References:
+ANSUR 1988 (Gordon et al., NATICK/TR-89/044: head length and breadth, and the headboard depths of
+pronasale, subnasale, stomion, glabella, sellion, menton and tragion); NASA-STD-3000, volume 1,
+section 3 (bitragion breadth, interpupillary distance, eye height below the crown); Farkas,
+Anthropometry of the Head and Face, 1994 (heights of nasion, subnasale, stomion and gnathion, width
+of nose, mouth and eyes). None of it is fitted to what a network answers.
 """
 
-from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any
-
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from infra.simulator.pixels import Floats, Image, blur, floats, image
-from infra.simulator.portrait import PIVOT_PX, TILE_PX, Portrait
+from infra.simulator.pixels import Floats, floats
 
-#: Poses are kept in steps of this size: finer than the eye sees in a turn, coarse enough to keep.
-STEP_DEG = 2.0
+#: The crown of the bare head, the lowest point of the chin (mm below the eyes).
+_CROWN_MM = -104.0
+CHIN_MM = 114.0
 
-#: Beyond these the portrait has no more to tell (the back of the head is not in the picture).
-MAX_YAW_DEG = 76.0
-MAX_PITCH_DEG = 46.0
+#: Named points of the face in mm, as ANSUR's and Farkas's tables give them, heights of mouth and
+#: chin those of the portrait's smile. The surface is tested against them.
+LANDMARKS_MM: dict[str, tuple[float, float, float]] = {
+    "glabella": (0.0, -17.0, 99.0),
+    "sellion": (0.0, -4.0, 95.5),
+    "pronasale": (0.0, 33.0, 119.5),
+    "subnasale": (0.0, 45.0, 103.0),
+    "upper lip": (0.0, 57.0, 105.5),
+    "lower lip": (0.0, 73.0, 103.5),
+    "pogonion": (0.0, 95.0, 100.0),
+    "pupil right": (31.5, 0.0, 85.0),
+    "pupil left": (-31.5, 0.0, 85.0),
+    "ectocanthus right": (45.0, 0.0, 71.0),
+    "ectocanthus left": (-45.0, 0.0, 71.0),
+    "mouth corner right": (28.0, 57.0, 87.0),
+    "mouth corner left": (-28.0, 57.0, 87.0),
+}
 
-#: Poses kept; one takes about 0.14 MB.
-KEPT_POSES = 256
+#: Where an ear is seen: the middle of the pinna.
+EAR_MM = (80.0, 12.0, -10.0)
 
-#: The portrait looks a little past its camera. Found by measuring: with these a head-pose network
-#: sees the same yaw to both sides.
-SOURCE_YAW_DEG = -1.5
-SOURCE_PITCH_DEG = 0.0
+#: Sections by height (mm): the front's and the back's depth, the depth of the greatest breadth,
+#: half that breadth, and the exponent of the superellipse that joins them in front.
+_SECTIONS = np.array(
+    [
+        # y, front, back, middle, half breadth, exponent
+        [-45, 95, -96, -12, 75, 2.1],
+        [-30, 97, -97, -12, 75, 2.1],
+        [-15, 96, -96, -12, 74, 2.1],
+        [0, 92, -93, -10, 72, 2.05],
+        [10, 92, -88, -8, 70.5, 2.15],
+        [20, 92.5, -82, -5, 69.5, 2.3],
+        [30, 93, -76, -3, 67, 2.3],
+        [44, 95, -70, 0, 62, 2.15],
+        [60, 97.5, -62, 3, 57, 2.05],
+        [75, 96.5, -45, 8, 52, 2.0],
+        [83, 96, -24, 18, 49, 2.0],
+        [90, 95.5, -4, 30, 44.5, 2.0],
+        [100, 93, 18, 46, 37, 2.0],
+        [108, 86, 36, 57, 28, 2.0],
+        [112, 78, 48, 62, 20, 2.0],
+        [114, 68, 54, 61, 9, 2.0],
+    ]
+)
 
-#: The eyes lie this far before the axis about which a head turns (85 mm).
-EYES_FORWARD_PX = 58.0
+#: The ridge of the nose above the face by height, and how fast it falls to the sides (mm).
+_NOSE_Y = [-14, -9, -4, 2, 10, 18, 25, 30, 33, 36, 39, 42, 45, 50, 56]
+_NOSE_UP = [0, 1.5, 4, 6, 11, 17, 22, 25.5, 26.5, 25, 20.5, 13, 5, 1.5, 0]
+_NOSE_WIDE = [7, 6.5, 6, 6.5, 8, 9, 10, 11, 11.5, 12, 12, 11, 10, 9, 9]
 
-#: Rays are marched on every second pixel and in steps of 4 px (6 mm), then refined.
-_RAY_STEP_PX = 2
-_MARCH_PX = 4.0
-_NEAR_PX, _FAR_PX = 108.0, -104.0
+#: Rounded rises and hollows on both sides: x, y, sigma x, sigma y, height (mm).
+_FORMS = np.array(
+    [
+        [20, -17, 18, 7, 3.0],  # brow
+        [24, 1, 13, 9, -5.0],  # eye socket
+        [15, 1, 6, 8, -5.0],  # its inner corner
+        [31.5, 0, 9, 8, 6.0],  # eyeball and lids
+        [12.5, 36, 5.5, 5.5, 6.5],  # wing of the nose
+        [40, 27, 15, 12, 3.0],  # cheekbone
+    ]
+)
 
-#: Light from above and from the viewer's side, in the viewer's frame (x right, y down, z to us).
-_LIGHT = np.array([0.0, -0.38, 0.925])
+#: The same in the middle of the face: y, sigma x, sigma y, height.
+_MIDDLE_FORMS = np.array(
+    [
+        [-17, 12, 7, 2.5],  # glabella
+        [60, 22, 14, 6.0],  # the teeth behind the lips
+        [57, 17, 3.5, 2.5],  # upper lip
+        [73, 15, 4.5, 4.5],  # lower lip
+        [95, 15, 9, 5.0],  # chin
+    ]
+)
 
-#: An ear, drawn by its light: from its middle (0) to its rim (1).
-_EAR_RIM = (0.0, 0.45, 0.6, 0.86, 0.95, 1.0)
-_EAR_LIGHT = (0.62, 0.74, 0.98, 0.98, 0.7, 0.55)
-
-#: A pose: x and y in the portrait, brightness times alpha, and alpha.
-Maps = tuple[Floats, Floats, Image, Image]
-
-
-_Points = npt.NDArray[np.float64]
-_Numbers = npt.NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Surface:
-    """Depth of the head in px of the tile, + towards the viewer, 0 at the ears: `front`, `back` and
-    the head's `alpha` are (TILE_PX, TILE_PX) float32; `normal` is the front's, with a third axis of
-    x, y, z, unit length."""
-
-    front: Floats
-    back: Floats
-    normal: Floats
-    alpha: Floats
-
-
-def surface_of(portrait: Portrait) -> Surface:
-    """A generic head laid under the portrait: skull and hair as ellipses by row, a face, a nose."""
-    u, v = _grid()
-    half, middle = _rows(portrait.alpha)
-    across = np.clip(1.0 - ((u - middle[:, None]) / half[:, None]) ** 2, 0.0, 1.0)
-    crown = np.interp(v, [-93, -88, -80, -66, -46, -26, -12, 6], [0, 20, 38, 58, 69, 71, 61, 20])
-    hair = crown * across**0.45
-    sides = 20.0 * np.sqrt(np.clip(1.0 - ((np.abs(u) - 48.0) / 18.0) ** 2, 0.0, 1.0))
-    hair = np.maximum(hair, np.where((v > -46) & (v < 26) & (np.abs(u) > 44), sides, 0.0))
-    face = _face(u, v)
-    front = np.where(portrait.hair > 0.5, np.maximum(hair, face * (np.abs(u) < 50)), face)
-    front = blur(front, 1.6)
-    depth = np.interp(v, [-93, -88, -78, -58, -20, 10, 28, 50], [2, 24, 46, 68, 78, 66, 30, 0])
-    back = -(depth * across**0.5).astype(np.float32)
-    return Surface(front, back, _normals(front), portrait.alpha)
+#: The hair's lower edge (mm) by the angle from straight ahead (degrees), and its thickness.
+_HAIR_ANGLE = [0, 25, 40, 50, 58, 74, 80, 105, 112, 125, 180]
+_HAIR_EDGE = [-31, -29, -25, -8, 14, 16, -14, -16, 20, 44, 48]
+_HAIR_MM = [9, 9, 10, 9, 7, 8, 11, 12, 13, 14, 14]
 
 
-def _face(u: Floats, v: Floats) -> Floats:
-    """The face's depth: a rounded front, a nose, eye sockets, a chin that recedes."""
-    profile = np.interp(
-        v, [-40, -20, -8, 2, 30, 50, 66, 76, 84], [60, 62, 61, 58, 60, 60, 57, 46, 20]
+def rows_mm() -> Floats:
+    """The heights of the surface's rings, (R,), close together where the face has detail."""
+    cap = -45.0 + (_CROWN_MM + 45.0) * np.sin(np.radians(np.linspace(90.0, 8.0, 11)))
+    face = [np.arange(-45, -21, 4.0), np.arange(-21, 26, 2.5), np.arange(26, 50, 1.6)]
+    face += [np.arange(50, 80, 2.5), np.arange(80, CHIN_MM - 4, 3.5)]
+    return floats(np.concatenate([cap, *face, np.array([111.0, 113.0, CHIN_MM])]))
+
+
+def angles_rad(columns: int = 72) -> Floats:
+    """The rings' angles from straight ahead, (columns + 1,), -pi to pi, closer together there."""
+    even = np.linspace(-1.0, 1.0, columns + 1)
+    return floats(np.pi * (0.5 * even + 0.5 * even * even * even))
+
+
+def radius_mm(angle_rad: npt.ArrayLike, y_mm: npt.ArrayLike) -> Floats:
+    """How far the skin lies from the axis of its ring (x = 0, z = `middle_mm(y)`)."""
+    angle, y = np.broadcast_arrays(np.asarray(angle_rad, float), np.asarray(y_mm, float))
+    section = {
+        name: np.interp(y, _SECTIONS[:, 0], _SECTIONS[:, i])
+        for i, name in enumerate(("front", "back", "middle", "half", "power"), start=1)
+    }
+    across, ahead = np.abs(np.sin(angle)), np.cos(angle)
+    power = np.where(ahead > 0, section["power"], 2.2)
+    depth = np.where(
+        ahead > 0, section["front"] - section["middle"], section["middle"] - section["back"]
     )
-    width = np.interp(v, [-40, 0, 25, 50, 66, 80], [56, 55, 53, 48, 42, 30])
-    flat = np.clip(1.0 - (np.abs(u) / width) ** 2.0, 0.0, 1.0)
-    ridge = np.interp(v, [-8, 2, 24, 31, 37, 42], [0, 4, 19, 21, 8, 0])
-    aside = u - np.interp(v, [0, 27], [0.0, -1.9])  # the portrait looks a little to its side
-    nose = ridge * np.exp(-((aside / np.interp(v, [0, 28], [6.0, 10.5])) ** 2))
-    sockets = 5.0 * np.exp(-(((np.abs(u) - 21.5) / 10.0) ** 2) - (v / 7.0) ** 2)
-    depth: Floats = (profile * flat**0.6 + nose - sockets).astype(np.float32)
-    return depth
+    ring = ((across / section["half"]) ** power + (np.abs(ahead) / depth) ** power) ** (-1 / power)
+    ring = ring * _cap(y)
+    forms = _forms(ring * np.sin(angle), y)
+    return floats(np.maximum(ring + forms * np.sqrt(np.maximum(ahead, 0.0)), 0.0))
 
 
-def _normals(front: Floats) -> Floats:
-    soft = blur(front, 1.5)
-    dx = cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    dy = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    normal = np.dstack([-dx, -dy, np.ones_like(dx)])
-    return np.asarray(normal / np.linalg.norm(normal, axis=2, keepdims=True), np.float32)
+def _cap(y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What the skull's vault leaves of a ring, 1 below it and 0 at the crown."""
+    high = np.clip((y + 45.0) / (_CROWN_MM + 45.0), 0.0, 1.0)
+    return np.asarray(np.sqrt(1.0 - high**2))
 
 
-def _grid() -> tuple[Floats, Floats]:
-    """Offsets from the pivot, (TILE_PX, TILE_PX) float32: to the right, and down."""
-    v, u = np.mgrid[0:TILE_PX, 0:TILE_PX].astype(np.float32)
-    return u - PIVOT_PX[0], v - PIVOT_PX[1]
+def middle_mm(y_mm: npt.ArrayLike) -> Floats:
+    """The depth of the rings' axis at a height."""
+    return floats(np.interp(np.asarray(y_mm, float), _SECTIONS[:, 0], _SECTIONS[:, 3]))
 
 
-def _rows(alpha: Floats) -> tuple[Floats, Floats]:
-    """Half width and middle of the outline, row by row, in px from the pivot, smoothed."""
-    inside = alpha > 0.3
-    used = inside.any(axis=1)
-    left = np.where(used, inside.argmax(axis=1), TILE_PX / 2)
-    right = np.where(used, TILE_PX - 1 - inside[:, ::-1].argmax(axis=1), TILE_PX / 2)
-    half = cv2.GaussianBlur(((right - left) / 2.0 + 1.0).astype(np.float32), (1, 9), 0).ravel()
-    middle = cv2.GaussianBlur(((right + left) / 2.0).astype(np.float32), (1, 9), 0).ravel()
-    return np.maximum(half, 1.0), middle - np.float32(PIVOT_PX[0])
+def _forms(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Nose, sockets, lips and the like: what they add to the smooth face, in mm."""
+    wide = np.interp(y, _NOSE_Y, _NOSE_WIDE)
+    total = np.interp(y, _NOSE_Y, _NOSE_UP) * np.exp(-((x / wide) ** 2))
+    for at_x, at_y, sigma_x, sigma_y, rise in _FORMS:
+        total += rise * np.exp(-(((np.abs(x) - at_x) / sigma_x) ** 2) - ((y - at_y) / sigma_y) ** 2)
+    for at_y, sigma_x, sigma_y, rise in _MIDDLE_FORMS:
+        total += rise * np.exp(-((x / sigma_x) ** 2) - ((y - at_y) / sigma_y) ** 2)
+    return np.asarray(total)
 
 
-def turn(yaw_deg: float, pitch_deg: float) -> npt.NDArray[np.float64]:
-    """The rotation of a head, (3, 3): x to the picture's right, y down, z to the viewer.
-
-    Yaw + turns the face to the picture's right, pitch + upwards.
-    """
-    yaw, pitch = np.radians(yaw_deg), np.radians(pitch_deg)
-    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
-    about_y = np.array([[cy, 0.0, sy], [0.0, 1.0, 0.0], [-sy, 0.0, cy]])
-    about_x = np.array([[1.0, 0.0, 0.0], [0.0, cp, -sp], [0.0, sp, cp]])
-    return np.asarray(about_y @ about_x)
+def hair_mask(angle_rad: npt.ArrayLike, y_mm: npt.ArrayLike) -> Floats:
+    """1 where hair grows, 0 on the skin, soft over a few mm."""
+    degrees = np.degrees(np.abs(np.asarray(angle_rad, float)))
+    edge = np.interp(degrees, _HAIR_ANGLE, _HAIR_EDGE)
+    return floats(np.clip((edge - np.asarray(y_mm, float)) / 4.0 + 0.5, 0.0, 1.0))
 
 
-class TurningHead:
-    """The portrait's poses, made when first asked for. Not for several threads at a time."""
-
-    def __init__(self, portrait: Portrait) -> None:
-        self._portrait = portrait
-        self._surface = surface_of(portrait)
-        half, middle = _rows(portrait.alpha)
-        self._outline = (half, middle)
-        self._poses: OrderedDict[tuple[int, int], Maps] = OrderedDict()
-        self._source = turn(SOURCE_YAW_DEG, SOURCE_PITCH_DEG)
-        eyes = np.array([0.0, 0.0, EYES_FORWARD_PX])
-        self._offset = (eyes - self._source @ eyes)[:, None]
-        # Outside the outline nothing is between front and back.
-        outside = self._surface.alpha <= 0.4
-        self._front = np.where(outside, -1e3, self._surface.front).astype(np.float32).ravel()
-        self._back = np.where(outside, 1e3, self._surface.back).astype(np.float32).ravel()
-
-    def maps(self, yaw_deg: float, pitch_deg: float) -> Maps:
-        """Where each pixel of the turned head comes from: x, y (h, w) float32 in the portrait, its
-        brightness and its alpha uint8, on a tile of half the portrait's size (TILE_PX / 2)."""
-        yaw = max(-MAX_YAW_DEG, min(MAX_YAW_DEG, yaw_deg))
-        pitch = max(-MAX_PITCH_DEG, min(MAX_PITCH_DEG, pitch_deg))
-        key = (round(yaw / STEP_DEG), round(pitch / STEP_DEG))
-        found = self._poses.get(key)
-        if found is None:
-            found = self._pose(key[0] * STEP_DEG, key[1] * STEP_DEG)
-            self._poses[key] = found
-            if len(self._poses) > KEPT_POSES:
-                self._poses.popitem(last=False)
-        else:
-            self._poses.move_to_end(key)
-        return found
-
-    def _pose(self, yaw_deg: float, pitch_deg: float) -> Maps:
-        """March the rays of one pose. The portrait's own pose is taken off first."""
-        rotation = turn(yaw_deg, pitch_deg) @ self._source.T
-        n = TILE_PX // _RAY_STEP_PX
-        rows, columns = np.mgrid[0:n, 0:n].astype(np.float64) * _RAY_STEP_PX
-        eye = np.stack([columns - PIVOT_PX[0], rows - PIVOT_PX[1]]).reshape(2, -1)
-        # A ray is all z at one x, y of the picture; rotated back, it runs through the portrait.
-        base = rotation.T[:, :2] @ eye + self._offset
-        step = rotation.T[:, 2]
-        depth = np.full(eye.shape[1], np.nan)
-        # The head lies within this of its pivot, whatever its pose: no ray outside can hit it.
-        waiting = np.flatnonzero((eye[0] / 92.0) ** 2 + (eye[1] / 104.0) ** 2 < 1.0)
-        x, y, z = base[:, waiting].astype(np.float32)
-        for at in np.arange(_NEAR_PX, _FAR_PX, -_MARCH_PX, dtype=np.float32):
-            hit = self._inside(x + step[0] * at, y + step[1] * at, z + step[2] * at)
-            if hit.any():
-                depth[waiting[hit]] = at
-                missed = ~hit
-                waiting, x, y, z = waiting[missed], x[missed], y[missed], z[missed]
-        found = np.flatnonzero(~np.isnan(depth))
-        depth[found] = self._refine(base[:, found], step, depth[found])
-        return self._textured(base, step, depth, rotation, n)
-
-    def _inside(self, x: _Numbers, y: _Numbers, z: _Numbers) -> npt.NDArray[np.bool_]:
-        """Which places lie within the head: between its front and its back."""
-        column = np.clip(x + (PIVOT_PX[0] + 0.5), 0, TILE_PX - 1).astype(np.int32)
-        place = np.clip(y + (PIVOT_PX[1] + 0.5), 0, TILE_PX - 1).astype(np.int32) * TILE_PX
-        place += column
-        return np.asarray((z <= self._front[place]) & (z >= self._back[place]))
-
-    def _refine(
-        self,
-        base: npt.NDArray[np.float64],
-        step: npt.NDArray[np.float64],
-        depth: npt.NDArray[np.float64],
-    ) -> npt.NDArray[np.float64]:
-        """Halve the last step four times: from 6 mm to under 1 mm."""
-        outside, inside = depth + _MARCH_PX, depth.copy()
-        for _ in range(4):
-            middle = (outside + inside) / 2.0
-            hit = self._inside(*(base + step[:, None] * middle))
-            inside = np.where(hit, middle, inside)
-            outside = np.where(hit, outside, middle)
-        return inside
-
-    def _textured(
-        self, base: _Points, step: _Points, depth: _Points, rotation: _Points, n: int
-    ) -> Maps:
-        """The portrait's pixel for each ray's hit, with its light; alpha says where one hit."""
-        hit = ~np.isnan(depth)
-        place = base + step[:, None] * np.where(hit, depth, 0.0)
-        u, v, shade = self._skin(place, rotation)
-        alpha = np.clip((_softened(hit, n) - 0.25) * 2, 0.0, 1.0)
-        return (
-            floats(u + PIVOT_PX[0]).reshape(n, n),
-            floats(v + PIVOT_PX[1]).reshape(n, n),
-            image(_softened(shade, n) * alpha * 255),
-            image(alpha * 255),
-        )
-
-    def _skin(self, place: _Points, rotation: _Points) -> tuple[_Points, _Points, _Points]:
-        """Where a place on the surface, (3, N), takes its colour from, and how light it is: the
-        front from itself, sides and back from the hair beside the face, ears and jaw from a cheek.
-        """
-        x, y, z = place
-        row = np.clip(y + PIVOT_PX[1], 0, TILE_PX - 1).astype(np.intp)
-        column = np.clip(x + PIVOT_PX[0], 0, TILE_PX - 1).astype(np.intp)
-        half, middle = self._outline[0][row], self._outline[1][row]
-        reach = (x - middle) / half
-        lower = y > 24.0
-        side = np.where(z < 0.0, 1.0, (np.abs(reach) > 0.89) & (z < 30.0)) > 0.5
-        side &= ~lower
-        nape = lower & (z < -14.0)
-        rim = np.sqrt(((z + 3.0) / 13.0) ** 2 + ((y - 14.0) / 21.0) ** 2)
-        ear = (np.abs(x) > 38.0) & (rim < 1.0)
-        # The hair's strip beside the face, run through to and fro with depth: no streaks, no seam.
-        fold = np.abs((z / 14.0) % 4.0 - 2.0) - 1.0
-        strip = middle + np.sign(reach) * (half - 12.0 + 7.0 * fold)
-        u = np.where(side | nape, strip, np.where(lower, np.clip(x, -34.0, 34.0), x))
-        u = np.where(ear, np.sign(x) * (34.0 + 0.1 * z), u)
-        v = np.where(lower & (np.abs(x) > 34.0), 30.0 + 0.35 * (np.minimum(y, 60.0) - 24.0), y)
-        v = np.where(ear, 24.0 + 0.2 * y, np.where(nape, 10.0 - 0.4 * (y - 24.0), v))
-        front = np.clip(self._surface.normal[row, column] @ (rotation.T @ _LIGHT), 0.0, 1.0)
-        shade = np.where((z < 4.0) | side, 0.86, 0.62 + 0.42 * front)
-        relief = np.interp(rim, _EAR_RIM, _EAR_LIGHT)
-        return u, v, np.where(ear, relief, shade)
+def hair_mm(angle_rad: npt.ArrayLike, y_mm: npt.ArrayLike) -> Floats:
+    """How thick the hair lies on the skin."""
+    degrees = np.degrees(np.abs(np.asarray(angle_rad, float)))
+    thick = np.interp(degrees, _HAIR_ANGLE, _HAIR_MM) * _cap(np.asarray(y_mm, float)) ** 0.5
+    return floats(thick * hair_mask(angle_rad, y_mm))
 
 
-def _softened(values: npt.NDArray[Any], n: int) -> Floats:
-    return floats(cv2.GaussianBlur(floats(values).reshape(n, n), (3, 3), 0))
-
-
-def turned(texture: Image, maps: Maps, fine: bool) -> tuple[Image, tuple[float, float]]:
-    """The turned head from a (coloured) texture: premultiplied BGRA, and its pivot in px.
-
-    The tile is (TILE_PX, TILE_PX) when `fine`, else half of that.
-    """
-    x, y, light, alpha = maps
-    pivot = (PIVOT_PX[0] / _RAY_STEP_PX, PIVOT_PX[1] / _RAY_STEP_PX)
-    if fine:
-        size = (TILE_PX, TILE_PX)
-        x, y = (floats(cv2.resize(m, size, interpolation=cv2.INTER_LINEAR)) for m in (x, y))
-        light, alpha = (image(cv2.resize(m, size)) for m in (light, alpha))
-        # OpenCV aligns pixel borders, the maps pixel centres: half a pixel between them.
-        pivot = (PIVOT_PX[0] + 0.5, PIVOT_PX[1] + 0.5)
-    bgr = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    seen = cv2.merge([light, light, light])
-    blue, green, red = cv2.split(cv2.multiply(bgr, seen, scale=1 / 255))
-    return image(cv2.merge([blue, green, red, alpha])), pivot
+def surface_m(angle_rad: npt.ArrayLike, y_mm: npt.ArrayLike, *, hair: bool = True) -> Floats:
+    """Points of the head, (..., 3) metres in the head frame, for angles and heights."""
+    angle, y = np.broadcast_arrays(np.asarray(angle_rad, float), np.asarray(y_mm, float))
+    radius = radius_mm(angle, y) + (hair_mm(angle, y) if hair else 0.0)
+    rise = np.zeros_like(y)
+    if hair:  # on the crown hair stands up, not out
+        rise = 11.0 * np.clip((-45.0 - y) / 59.0, 0.0, 1.0) ** 2
+    x, z = radius * np.sin(angle), radius * np.cos(angle) + middle_mm(y)
+    return floats(np.stack([x, y - rise, z], -1) / 1000.0)

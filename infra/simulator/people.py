@@ -20,8 +20,10 @@ class Person:
     it turns or looks at nothing. `stride` 0..1 within two steps, None when standing; `heading` is 1
     to the right, -1 to the left. `appearance` counts through the wardrobe.
 
-    `eyes_yaw_deg`, `eyes_pitch_deg`: where the eyes look, from the head's direction on. Who sits in
-    a wheelchair is `height_m` high as seated.
+    `head_roll_deg` + tilts the crown to the right as a camera sees it that the face looks into.
+    `body_yaw_deg`: where the chest faces, as `head_yaw_deg`; None: along the walk, or after the
+    head for who stands. `eyes_yaw_deg`, `eyes_pitch_deg`: where the eyes look, from the head's
+    direction on. Who sits in a wheelchair is `height_m` high as seated.
     """
 
     person_id: str
@@ -41,6 +43,7 @@ class Person:
     head_roll_deg: float = 0.0
     eyes_yaw_deg: float = 0.0
     eyes_pitch_deg: float = 0.0
+    body_yaw_deg: float | None = None
 
     @property
     def eyes_m(self) -> float:

@@ -1,117 +1,126 @@
-"""The head that every simulated shopper wears: cut out of scikit-image's `astronaut` (NASA, public
-domain) once and set upright. Pixels in, pixels out: no clock, no files of ours.
+"""The skin of the head: scikit-image's `astronaut` (NASA, public domain) laid on the head's surface
+from the photograph's own point of view, and continued where it shows nothing. Pixels in, pixels
+out: no clock, no files of ours.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
 from skimage import data
 
+from infra.simulator import head
+from infra.simulator.atlas import ATLAS_PX, box_px, region
+from infra.simulator.mesh import grid
 from infra.simulator.pixels import Floats, Image, blur, floats, image
 
-#: Pixels a metre on the texture: the portrait's eyes are 42.9 px apart, an adult's 63 mm.
-TEXEL_PER_M = 681.0
+#: How the photograph was taken: rotation (Rodrigues, degrees) and shift (m) of the head frame, its
+#: z turned away, in front of a camera of that focal length and centre. By `cv2.solvePnP` from nine
+#: landmarks marked by hand (pupils, corners of eyes and mouth, tip and base of the nose, chin) and
+#: `head.LANDMARKS_MM`; the largest misfit is 1.7 px.
+_TURN_DEG = (1.07, -0.74, 3.41)
+_SHIFT_M = (-0.0007, -0.0287, 2.0562)
+_FOCAL_PX = 1362.0
+_CENTRE_PX = (225.0, 120.0)
 
-#: The tile holds the head with room to turn; its pivot is the middle between the eyes.
-TILE_PX = 224
-PIVOT_PX = (112.0, 118.0)
+#: The photograph tells the skin where it looks at it less aslant than this (cosine), and up to this
+#: angle from straight ahead; the last of each fade out.
+_ASLANT = (0.22, 0.42)
+_ASIDE_DEG = (60.0, 48.0)
 
-#: Measured on the portrait (pose network, then by eye): the middle between the eyes, and the roll.
-_EYES_XY = (224.7, 104.7)
-_ROLL_DEG = 5.1
+#: The chin hides what is below this (mm); the photograph has a collar there.
+_BELOW_MM = (111.0, 105.0)
 
-#: A crop of the portrait with the head, so that the cut takes 0.1 s and not 1 s: (y0, y1, x0, x1).
-_CROP = (0, 240, 110, 350)
+#: Above this (mm) the photograph's hair ends sooner than the head's.
+_ABOVE_MM = (-98.0, -86.0)
+
+#: A piece of the photograph that is all hair: y0, y1, x0, x1.
+_HAIR_BOX = (28, 70, 200, 285)
 
 
-@dataclass(frozen=True, slots=True)
-class Portrait:
-    """The head's texture.
-
-    `bgr` is (TILE_PX, TILE_PX, 3) uint8; `alpha` (TILE_PX, TILE_PX) float32 0..1, head without
-    neck; `hair` the part of it that is hair, 0..1. Upright, eyes' middle at `PIVOT_PX`.
-    """
+@dataclass(frozen=True, slots=True, eq=False)
+class Skin:
+    """The head's part of the atlas. `bgr` (h, w, 3) uint8; `hair` (h, w) float32, 1 where hair is.
+    Columns and rows as `head.angles_rad` and `head.rows_mm` space them."""
 
     bgr: Image
-    alpha: Floats
     hair: Floats
 
 
 @lru_cache(maxsize=1)
-def portrait() -> Portrait:
-    """The cut-out head; the first call costs about 0.2 s, the next ones nothing."""
-    y0, y1, x0, x1 = _CROP
+def skin() -> Skin:
+    """The head's skin and hair; the first call costs about 0.2 s, the next ones nothing."""
     astronaut: Callable[[], Image] = data.astronaut
-    picture = image(np.ascontiguousarray(astronaut()[y0:y1, x0:x1, ::-1]))
-    eyes = (_EYES_XY[0] - x0, _EYES_XY[1] - y0)
-    mask = _cut(picture, eyes)
-    upright = cv2.getRotationMatrix2D(eyes, _ROLL_DEG, 1.0)
-    upright[0, 2] += PIVOT_PX[0] - eyes[0]
-    upright[1, 2] += PIVOT_PX[1] - eyes[1]
-    size = (TILE_PX, TILE_PX)
-    flags, border = cv2.INTER_CUBIC, cv2.BORDER_REPLICATE
-    bgr = image(cv2.warpAffine(picture, upright, size, flags=flags, borderMode=border))
-    alpha = floats(cv2.warpAffine(mask, upright, size, flags=cv2.INTER_LINEAR))
-    alpha = np.minimum(alpha, _outline())
-    return Portrait(_bleed(bgr, alpha), alpha, _hair(bgr, alpha))
+    photo = image(np.ascontiguousarray(astronaut()[..., ::-1]))
+    angle, y = texels()
+    points = head.surface_m(angle, y)
+    normals = grid(points, region("face")).normals.reshape(points.shape)
+    x, y_photo, aslant = _photographed(points, normals)
+    seen = floats(cv2.remap(photo, x, y_photo, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+    hair = head.hair_mask(angle, y)
+    known = np.clip((aslant - _ASLANT[0]) / (_ASLANT[1] - _ASLANT[0]), 0.0, 1.0)
+    degrees = np.abs(np.degrees(angle))
+    known *= np.clip((_ASIDE_DEG[0] - degrees) / (_ASIDE_DEG[0] - _ASIDE_DEG[1]), 0.0, 1.0)
+    known *= np.clip((_BELOW_MM[0] - y) / (_BELOW_MM[0] - _BELOW_MM[1]), 0.0, 1.0)
+    known *= np.clip((y - _ABOVE_MM[0]) / (_ABOVE_MM[1] - _ABOVE_MM[0]), 0.0, 1.0)
+    plain = hair[..., None] * _strands(photo, hair.shape)
+    plain += (1.0 - hair[..., None]) * _continued(seen, known * (hair < 0.1) * (degrees < 54.0))
+    mixed = plain + (seen - plain) * known[..., None]
+    return Skin(image(mixed), floats(hair))
 
 
-def _cut(picture: Image, eyes: tuple[float, float]) -> Floats:
-    """Foreground 0..1 of the crop: GrabCut from an ellipse round the eyes, its edge softened."""
-    mask: Image = np.full(picture.shape[:2], cv2.GC_BGD, np.uint8)
-    ex, ey = round(eyes[0]), round(eyes[1])
-    mask[8:215, ex - 85 : ex + 91] = cv2.GC_PR_BGD
-    cv2.ellipse(mask, (ex + 2, ey - 10), (74, 84), 0, 0, 360, int(cv2.GC_PR_FGD), -1)
-    cv2.ellipse(mask, (ex + 1, ey - 10), (50, 65), 0, 0, 360, int(cv2.GC_FGD), -1)
-    back: Any = np.zeros((1, 65))
-    fore: Any = np.zeros((1, 65))
-    cv2.setRNGSeed(1)  # GrabCut clusters colours by k-means: the same head in every run
-    no_box = (0, 0, 1, 1)  # not read in this mode
-    cv2.grabCut(picture, mask, no_box, back, fore, 5, cv2.GC_INIT_WITH_MASK)
-    solid = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)).astype(np.float32)
-    return blur(cv2.erode(solid, np.ones((3, 3), np.uint8)), 1.1)
+def texels() -> tuple[Floats, Floats]:
+    """Angle (rad) and height (mm) of each texel of the head's part, (h, w) each."""
+    x0, y0, x1, y1 = box_px("face")
+    u0, v0, u1, v1 = region("face")
+    u = ((np.arange(x0, x1) + 0.5) / ATLAS_PX[0] - u0) / (u1 - u0)
+    v = ((np.arange(y0, y1) + 0.5) / ATLAS_PX[1] - v0) / (v1 - v0)
+    angles, rows = head.angles_rad(), head.rows_mm()
+    angle = np.interp(u, np.linspace(0, 1, len(angles)), angles)
+    y = np.interp(v, np.linspace(0, 1, len(rows)), rows)
+    across, down = np.meshgrid(angle, y)
+    return floats(across), floats(down)
 
 
-def _outline() -> Floats:
-    """1 where a head may be, (TILE_PX, TILE_PX): above the jaw, and hair no wider than 18 cm.
-
-    The portrait's own hair stands 3 cm off the ears, which a pose network takes for an ear.
-    """
-    jaw: Floats = np.zeros((TILE_PX, TILE_PX), np.float32)
-    x, y = round(PIVOT_PX[0]), round(PIVOT_PX[1])
-    cv2.ellipse(jaw, (x, y + 20), (46, 58), 0, 0, 360, 1.0, -1)
-    cv2.ellipse(jaw, (x + 1, y - 26), (64, 74), 0, 0, 360, 1.0, -1)
-    return blur(jaw, 1.2)
+def photo_px(points_m: Floats) -> Floats:
+    """Where the photograph shows places of the head, (N, 3) metres, as (N, 2) px."""
+    matrix = np.array([[_FOCAL_PX, 0, _CENTRE_PX[0]], [0, _FOCAL_PX, _CENTRE_PX[1]], [0, 0, 1]])
+    away = np.asarray(points_m, float).reshape(-1, 3) * [1.0, 1.0, -1.0]
+    turn, shift = np.radians(_TURN_DEG), np.array(_SHIFT_M)
+    return floats(cv2.projectPoints(away, turn, shift, matrix, None)[0][:, 0])
 
 
-def _hair(bgr: Image, alpha: Floats) -> Floats:
-    """What is neither face nor background: everything outside the face's oval and the fringe."""
-    face: Floats = np.zeros((TILE_PX, TILE_PX), np.float32)
-    x, y = round(PIVOT_PX[0]), round(PIVOT_PX[1])
-    cv2.ellipse(face, (x, y + 22), (45, 58), 0, 0, 360, 1.0, -1)
-    face[: y - 18] = 0.0
-    brightness = bgr.astype(np.float32).mean(axis=2)
-    lobes = (brightness > 150) & (np.arange(TILE_PX)[:, None] > y + 5)
-    face[lobes] = 1.0
-    return blur(1.0 - face, 2.0) * alpha
+def _photographed(points: Floats, normals: Floats) -> tuple[Floats, Floats, Floats]:
+    """The photograph's x and y for each texel, and the cosine between its normal and the view."""
+    at = photo_px(points).reshape(*points.shape[:2], 2)
+    turn = cv2.Rodrigues(np.radians(_TURN_DEG))[0]
+    facing = (normals * [1.0, 1.0, -1.0]) @ turn.T
+    return floats(at[..., 0]), floats(at[..., 1]), floats(-facing[..., 2])
 
 
-def _bleed(bgr: Image, alpha: Floats) -> Image:
-    """The texture with the head's own colours continued outwards, so that no studio backdrop
-    shows at its edge when the head turns."""
-    solid = (alpha > 0.97).astype(np.float32)
-    colour = bgr.astype(np.float32) * solid[..., None]
-    weight = solid
-    out = colour.copy()
-    filled = solid > 0
-    for sigma in (2.0, 4.0, 10.0, 30.0):
+def _strands(photo: Image, shape: tuple[int, ...]) -> Floats:
+    """Hair to fill with: a piece of the photograph's, mirrored on and on."""
+    y0, y1, x0, x1 = _HAIR_BOX
+    piece = cv2.resize(floats(photo[y0:y1, x0:x1]), None, fx=1.6, fy=2.2)
+    around = np.hstack([piece, piece[:, ::-1]])
+    around = np.vstack([around, around[::-1]])
+    across = -(-shape[1] // around.shape[1])
+    down = -(-shape[0] // around.shape[0])
+    return floats(np.tile(around, (down, across, 1))[: shape[0], : shape[1]]) * np.float32(0.9)
+
+
+def _continued(seen: Floats, known: Floats) -> Floats:
+    """The known skin's colours carried on into what is not known, ever more softly."""
+    weight = floats(known > 0.9)
+    colour = seen * weight[..., None]
+    filled, out = weight > 0, colour.copy()
+    for sigma in (4.0, 10.0, 24.0, 60.0, 160.0):
         near = blur(weight, sigma)
         spread = blur(colour, sigma) / np.maximum(near, 1e-6)[..., None]
-        take = ~filled & (near > 1e-3)
+        take = ~filled & (near > 0.02)
         out[take] = spread[take]
         filled |= take
-    return image(out)
+    soft = blur(out, 5.0)
+    return floats(np.where((known > 0.9)[..., None], out, soft))

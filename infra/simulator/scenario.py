@@ -10,9 +10,8 @@ import numpy as np
 
 from infra.simulator.people import EYES_BELOW_TOP_M, Person, angles_towards
 from infra.simulator.stage import PASS_M, STAND_M, Stage, Target, stage_of
-from infra.simulator.visit import Look, Stay, Visit, Walk
+from infra.simulator.visit import Look, Stay, Visit, Walk, stays_in
 from streams.contracts.layout import StoreLayout
-from vision.core.geometry import contains
 
 #: A shopper comes in every 14 s and stays less than twice that: one or two at a time.
 VISIT_EVERY_MS = 14_000
@@ -39,9 +38,6 @@ _STAND_MS = 4_500
 _RESTLESS_GLANCE_MS = (2_300, 2_600)
 #: Then another one comes: who stayed for longer would be taken for staff (15 min).
 _RESTLESS_EVERY_MS = 600_000
-
-#: Stays are found by looking where a shopper stands this often.
-_STAY_STEP_MS = 20
 
 
 class Scenario:
@@ -88,17 +84,7 @@ class Scenario:
 
     def stays(self, visit: Visit) -> tuple[Stay, ...]:
         """When the shopper is within which zone's floor, in the order of their ends."""
-        stays: list[Stay] = []
-        since: dict[str, int] = {}
-        for at in (*range(visit.enter_ms, visit.leave_ms, _STAY_STEP_MS), visit.leave_ms):
-            place = visit.place(at)
-            for zone_id, floor in self.stage.floors:
-                inside = at < visit.leave_ms and contains(floor, place)
-                if inside:
-                    since.setdefault(zone_id, at)
-                elif zone_id in since:
-                    stays.append(Stay(zone_id, since.pop(zone_id), at))
-        return tuple(stays)
+        return stays_in(self.stage.floors, visit.place, visit.enter_ms, visit.leave_ms)
 
     def _first_zone(self, number: int) -> int:
         """Where a shopper stops first; the one before must be elsewhere by then."""

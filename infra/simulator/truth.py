@@ -1,4 +1,5 @@
-"""The truth file of the simulated store: one JSON line for each visit, stay and gaze that is over.
+"""The truth of the simulated store as typed lines, and the file that holds them: one JSON line for
+each visit, stay, gaze and crossing that is over.
 
 Every line says that it is simulated. No picture and nothing of a real person is in it.
 """
@@ -12,9 +13,12 @@ import msgspec
 from msgspec import Struct
 
 from infra.simulator.errors import TruthFileError
+from infra.simulator.people import Kind
 from infra.simulator.receipts import SIGNAGE_EFFECT
 from infra.simulator.scenario import VISIT_EVERY_MS, Scenario
 from infra.simulator.visit import Visit
+from streams.contracts.layout import Place
+from streams.contracts.vision import TargetKind
 
 
 class _Line(Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -34,36 +38,67 @@ class TrueRun(_Line, frozen=True, kw_only=True, tag="run"):
 
 
 class TrueVisit(_Line, frozen=True, kw_only=True, tag="visit"):
-    """A shopper came into the aisle and left it. `censored`: the simulation ended before."""
+    """A shopper came into the aisle and left it. `censored`: the simulation ended before.
+
+    What groups figures are told by: `who` it is, by `height_m`, `hat`, `mask`, `staff`, in a party
+    of how many, `passing` without a stop, in a crowd of which `density`. `staff_area`: was in one.
+    """
 
     person_id: str
     entered_at_ms: int
     left_at_ms: int
     censored: bool = False
+    who: Kind = "adult"
+    height_m: float | None = None
+    hat: bool = False
+    mask: bool = False
+    staff: bool = False
+    staff_area: bool = False
+    party_id: str | None = None
+    party_size: int = 1
+    passing: bool = False
+    density: str | None = None
 
 
 class TrueStay(_Line, frozen=True, kw_only=True, tag="stay"):
-    """A stretch of a visit within a zone's floor, however short."""
+    """A stretch of a visit within the floor of a zone or screen, however short. `opportunity_ms`:
+    the part of it in which place and heading let the shopper see it.
+    """
 
     person_id: str
-    zone_id: str
+    target_id: str
+    target_kind: TargetKind
     entered_at_ms: int
     left_at_ms: int
+    opportunity_ms: int | None = None
     censored: bool = False
 
 
 class TrueGaze(_Line, frozen=True, kw_only=True, tag="gaze"):
-    """A stretch of a visit in which the head rests on a target."""
+    """A stretch of a visit in which the eyes rest on a target. `aim`: on which place of it first,
+    in metres in the area; `distance_m`: from the eyes to there.
+    """
 
     person_id: str
     target_id: str
-    target_kind: Literal["zone", "screen"]
+    target_kind: TargetKind
     started_at_ms: int
     ended_at_ms: int
     censored: bool = False
+    aim: Place | None = None
+    distance_m: float | None = None
 
 
-Truth = TrueRun | TrueVisit | TrueStay | TrueGaze
+class TrueCrossing(_Line, frozen=True, kw_only=True, tag="crossing"):
+    """A shopper crossed a line at a door."""
+
+    person_id: str
+    line_id: str
+    direction: Literal["in", "out"]
+    crossed_at_ms: int
+
+
+Truth = TrueRun | TrueVisit | TrueStay | TrueGaze | TrueCrossing
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Truth)
@@ -84,7 +119,8 @@ def truth_of(scenario: Scenario, visit: Visit, until_ms: int) -> Iterator[Truth]
         if stay.from_ms < until_ms:
             yield TrueStay(
                 person_id=visit.person_id,
-                zone_id=stay.zone_id,
+                target_id=stay.target_id,
+                target_kind="zone",
                 entered_at_ms=stay.from_ms,
                 left_at_ms=min(stay.to_ms, until_ms),
                 censored=stay.to_ms > until_ms,

@@ -11,6 +11,7 @@ over `exec`. Reference: prctl(2), PR_SET_PDEATHSIG.
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 
@@ -26,6 +27,10 @@ def main(argv: list[str]) -> int:
     program = argv[5:]
     # Logs, data and shared memory (which may hold frames) are for this user alone.
     os.umask(0o077)
+    # Nor on a disk, should it crash: see `infra.dumps`, which says why it is one byte.
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    least = 1 if hard == resource.RLIM_INFINITY else min(1, hard)
+    resource.setrlimit(resource.RLIMIT_CORE, (least, least))
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)

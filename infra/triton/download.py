@@ -12,11 +12,6 @@ from typing import Any
 
 from infra.triton.errors import DetectorModelError
 
-#: Ultralytics' own model page at one commit, so that the file and its SHA-256 belong together.
-PUBLISHER_URL = (
-    "https://huggingface.co/Ultralytics/YOLO11/resolve/"
-    "ef787449d1fe015a77a27ca4d375ed0fde69495c/yolo11n-pose.pt"
-)
 #: To connect, and between two pieces: a shop without network must not wait for its fallback.
 TIMEOUT_S = 5.0
 #: In all. 6.3 MB in this time is a line of 0.5 Mbit/s.

@@ -1,7 +1,9 @@
 """`models prepare`: from the best weights at hand to a model repository that Triton can load.
 
-The first of: the weights that were named, a folder of models, the publisher's download, and the
-CenterFace network that the model server's own environment brings along.
+The network for people is the first of: the weights that were named, a folder of models, the
+publisher's download, and the CenterFace network that the model server's own environment brings
+along. The network for heads comes from the folder or its publisher; without one the detector works
+without it.
 """
 
 import importlib.util
@@ -14,23 +16,34 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.triton.assemble import Plan, assemble, is_whole
-from infra.triton.download import PUBLISHER_URL, DownloadError, download
+from infra.triton.download import DownloadError
 from infra.triton.errors import ModelError
-from infra.triton.weights import check_checkpoint, identify, read_weights
+from infra.triton.published import HEAD_URL, PERSON_URL, published
+from infra.triton.weights import Network, Weights, check_checkpoint, identify, read_weights
 
 #: Side of the network's input for the longer side of a frame. Chosen with a portrait pasted into
 #: 720p frames of a 75 ° lens. At 480 px a person at 3 m scores 0.8 with YOLO11n-pose and 0.6 with
 #: CenterFace, keypoints of the head within a tenth of its width; 416 px takes a fifth less time and
 #: loses 0.05 to 0.1 of the score there, 640 px takes two thirds more and gains as much.
 DEFAULT_INPUT_SIZE_PX = 480
+#: A network of 8-bit weights (OpenVINO) sees 640 px in the time that others take for 480.
+INT8_INPUT_SIZE_PX = 640
 MIN_INPUT_SIZE_PX, MAX_INPUT_SIZE_PX = 128, 1920
 
 #: What a folder of models is searched for, best first.
-MODEL_FILES = ("yolo11n-pose-dyn.onnx", "yolo11n-pose.onnx", "yolo11n-pose.pt")
+MODEL_FILES = (
+    "ov_int8/yolov8n-pose/yolov8n-pose.xml",
+    "yolov8n-pose.xml",
+    "yolo11n-pose-dyn.onnx",
+    "yolo11n-pose.onnx",
+    "yolo11n-pose.pt",
+)
+#: Likewise for heads.
+HEAD_FILES = ("fsanet/fsanet-var.onnx", "fsanet-var.onnx", "fsanet-var-iter-688590.onnx")
 
 #: Exporting takes 6 s on an idle core; ten times that and more is a fault.
 EXPORT_TIMEOUT_S = 180.0
@@ -45,19 +58,24 @@ class PreparedModel:
     """A model repository that is ready to be served.
 
     `name`: what reports call the detector; `sha256`: of the weights file it came from;
-    `repository`: the folder for Triton; `note`: one line that a user should read, if any.
+    `repository`: the folder for Triton; `note`: one line that a user should read, if any; `head`:
+    the network for heads, None without one.
     """
 
     name: str
     sha256: str
     repository: Path
     note: str | None = None
+    head: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
+    """`offline`: the publisher was asked and did not answer; it is not asked again."""
+
     path: Path
     note: str | None = None
+    offline: bool = False
 
 
 def prepare(
@@ -66,7 +84,7 @@ def prepare(
     weights: Path | None = None,
     models_dir: Path | None = None,
     server_env: Path | None = None,
-    input_size_px: int = DEFAULT_INPUT_SIZE_PX,
+    input_size_px: int | None = None,
     threads: int = 1,
     allow_download: bool = True,
     progress: Progress = lambda _: None,
@@ -75,10 +93,12 @@ def prepare(
 
     Args:
         target: the folder that holds prepared repositories.
-        weights: a .onnx or .pt file of a pose network, used before anything else.
-        models_dir: a folder that may hold one of MODEL_FILES.
+        weights: a .onnx, .xml (with its .bin) or .pt file of a pose network, used before anything
+            else.
+        models_dir: a folder that may hold some of MODEL_FILES and HEAD_FILES.
         server_env: root of the model server's Python environment, where the fallback's network is.
-        input_size_px: the longer side of what the network sees; a file with a fixed size wins.
+        input_size_px: the longer side of what the network sees; a file with a fixed size wins;
+            None takes the default for the network.
         threads: threads of the network on a CPU.
         allow_download: whether the publisher may be asked.
         progress: is told what is being done, one line each.
@@ -86,13 +106,34 @@ def prepare(
     Raises:
         ModelError: weights that cannot be used, or nothing to fall back on.
     """
-    if not MIN_INPUT_SIZE_PX <= input_size_px <= MAX_INPUT_SIZE_PX:
+    if input_size_px is not None and not (MIN_INPUT_SIZE_PX <= input_size_px <= MAX_INPUT_SIZE_PX):
         raise ModelError(
             f"an input size of {input_size_px} px was asked for; "
             f"name one from {MIN_INPUT_SIZE_PX} to {MAX_INPUT_SIZE_PX}"
         )
     found = _find(target, weights, models_dir, server_env, allow_download, progress)
-    return _prepare(target, found, input_size_px, threads, progress)
+    people = read_weights(found.path)
+    network = None
+    if found.path.suffix.lower() == ".pt":
+        check_checkpoint(found.path)
+    else:
+        network = _for_people(people)
+    head, why = _find_head(target, models_dir, allow_download and not found.offline, progress)
+    note = "; ".join(line for line in (found.note, why) if line) or None
+    size_px = _size_px(input_size_px, network)
+    name = f"{_stem(found.path)} {size_px} {'onnx' if network is None else network.format}"
+    head_name = None if head is None else _stem(head.path)
+    plan = Plan(name, people.sha256, size_px, threads, head_name, head.sha256 if head else None)
+    repository = target / plan.key()
+    prepared = PreparedModel(name, people.sha256, repository, note, head_name)
+    if is_whole(repository):
+        return prepared
+    if network is None:
+        data = _export(found.path, size_px, progress)
+        network = _for_people(replace(people, path=found.path.with_suffix(".onnx"), files=(data,)))
+    progress(f"building the model repository for {name}")
+    assemble(repository, plan, network, None if head is None else identify(head))
+    return prepared
 
 
 def _find(
@@ -118,38 +159,29 @@ def _find(
         why = f"{models_dir} holds none of {', '.join(MODEL_FILES)}"
     if allow_download and can_export():
         try:
-            return _Found(_published(target / "downloads", progress))
+            return _Found(published(PERSON_URL, target / "downloads", progress))
         except DownloadError as error:
-            why = str(error)
+            return _fallback(server_env, str(error), offline=True)
     return _fallback(server_env, why)
 
 
-def _published(folder: Path, progress: Progress) -> Path:
-    """The publisher's weights, fetched into `folder` once.
-
-    Raises:
-        DownloadError: the publisher is out of reach.
-        ModelError: what came is not the publisher's file, or cannot be kept.
-    """
-    file = folder / PUBLISHER_URL.rsplit("/", 1)[-1]
-    if file.is_file():
-        return file
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as scratch:
-            fetched = Path(scratch) / file.name
-            download(PUBLISHER_URL, fetched, progress)
-            read_weights(fetched)
-            fetched.rename(file)
-    except OSError as error:
-        raise ModelError(
-            f"the publisher's weights cannot be kept in {folder} ({error.strerror}); "
-            "free space there, or name another state folder"
-        ) from error
-    return file
+def _find_head(
+    target: Path, models_dir: Path | None, allow_download: bool, progress: Progress
+) -> tuple[Weights | None, str | None]:
+    """The weights of the network for heads, or why there are none."""
+    for name in HEAD_FILES:
+        if models_dir is not None and (models_dir / name).is_file():
+            return read_weights(models_dir / name), None
+    why = f"no {HEAD_FILES[1]} is at hand"
+    if allow_download:
+        try:
+            return read_weights(published(HEAD_URL, target / "downloads", progress)), None
+        except DownloadError as error:
+            why = str(error)
+    return None, f"{why}: the direction of heads comes from keypoints alone"
 
 
-def _fallback(server_env: Path | None, why: str) -> _Found:
+def _fallback(server_env: Path | None, why: str, *, offline: bool = False) -> _Found:
     path = None if server_env is None else find_centerface(server_env)
     if path is None:
         raise ModelError(
@@ -160,6 +192,7 @@ def _fallback(server_env: Path | None, why: str) -> _Found:
         path,
         f"{why}: using the CenterFace network, which sees faces and estimates bodies from them "
         "(name better weights with --weights or SMARTSTORE_MODELS)",
+        offline,
     )
 
 
@@ -169,35 +202,23 @@ def find_centerface(server_env: Path) -> Path | None:
     return next(iter(sorted(server_env.glob(pattern))), None)
 
 
-def _prepare(
-    target: Path,
-    found: _Found,
-    input_size_px: int,
-    threads: int,
-    progress: Progress,
-) -> PreparedModel:
-    data, digest = read_weights(found.path)
-    is_checkpoint = found.path.suffix.lower() == ".pt"
-    network = None
-    if is_checkpoint:
-        check_checkpoint(found.path)
-    else:
-        network = identify(found.path, data)
-        if network.fixed_hw is not None and network.network != "centerface":
-            input_size_px = max(network.fixed_hw)
-    name = f"{_stem(found.path)} {input_size_px} onnx"
-    plan = Plan(name, digest, input_size_px, threads)
-    repository = target / plan.key()
-    prepared = PreparedModel(name, digest, repository, found.note)
-    if is_whole(repository):
-        return prepared
-    if is_checkpoint:
-        data = _export(found.path, input_size_px, progress)
-    if network is None:
-        network = identify(found.path, data)
-    progress(f"building the model repository for {name}")
-    assemble(repository, plan, network, data)
-    return prepared
+def _for_people(weights: Weights) -> Network:
+    network = identify(weights)
+    if network.network == "fsanet":
+        raise ModelError(
+            f"the weights {weights.path} tell the direction of a head and find nobody; name those "
+            "of a pose network"
+        )
+    return network
+
+
+def _size_px(asked_px: int | None, network: Network | None) -> int:
+    if network is not None and network.fixed_hw is not None and network.network != "centerface":
+        return max(network.fixed_hw)
+    if asked_px is not None:
+        return asked_px
+    is_int8 = network is not None and network.format == "openvino"
+    return INT8_INPUT_SIZE_PX if is_int8 else DEFAULT_INPUT_SIZE_PX
 
 
 def _stem(path: Path) -> str:

@@ -12,10 +12,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import AnyHttpUrl
-from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra.web.headers import SecurityHeaders
 from infra.web.hub import Hub
 from infra.web.settings import WebSettings
 from streams.contracts.layout import StoreLayout
@@ -37,7 +36,7 @@ def create_web(settings: WebSettings, layout: StoreLayout, hub: Hub) -> FastAPI:
     app = FastAPI(openapi_url=None)
     own = ("127.0.0.1", "localhost", "[::1]", settings.web_host)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*own, *settings.web_allowed_hosts])
-    app.add_middleware(_SecurityHeaders, policy=_content_policy(settings))
+    app.add_middleware(SecurityHeaders, policy=_content_policy(settings))
 
     @app.get("/")
     async def page() -> FileResponse:
@@ -64,29 +63,6 @@ def create_web(settings: WebSettings, layout: StoreLayout, hub: Hub) -> FastAPI:
     _add_control(app, settings.kill_broker_url, hub)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
-
-
-class _SecurityHeaders:
-    """Adds the headers that tell a browser what the page may load. Plain ASGI: a stream of events
-    passes through untouched."""
-
-    def __init__(self, app: ASGIApp, policy: str) -> None:
-        self._app = app
-        self._headers = {
-            "Content-Security-Policy": policy,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(self._headers)
-                headers.setdefault("Cache-Control", "no-cache")
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 def _add_events(app: FastAPI, hub: Hub) -> None:

@@ -102,7 +102,8 @@ class Live:
 
     def _dwell(self, batch: DwellBatch) -> None:
         for dwell in batch.events:
-            if dwell.left_at_ms is not None and dwell.entered_at_ms >= self._since_ms:
+            ended = dwell.left_at_ms is not None and not dwell.excluded
+            if ended and dwell.entered_at_ms >= self._since_ms:
                 self.counted.add("dwell", dwell.dwell_id)
 
     def _attention(self, window: AttentionWindow) -> None:
@@ -152,16 +153,14 @@ class Live:
         return None if newest is None else max(0, now_ms - newest)
 
     def people(self, now_ms: int) -> int | None:
-        """People in view, of the camera that sees most: two cameras may see the same person."""
+        """People in view: each is counted by one camera."""
         fresh = self._fresh(now_ms)
-        return max(audience.people for audience in fresh) if fresh else None
+        return sum(audience.people for audience in fresh) if fresh else None
 
     def watchers(self, now_ms: int) -> int | None:
-        """People whose face is directed at some zone or screen, of the camera that sees most."""
-        fresh = self._fresh(now_ms)
-        if not fresh:
-            return None
-        return max(sum(target.watchers for target in audience.targets) for audience in fresh)
+        """People whose face is directed at some zone or screen; None if no camera measures it."""
+        measured = [t for a in self._fresh(now_ms) for t in a.targets if t.measured]
+        return sum(target.watchers for target in measured) if measured else None
 
     def targets(self, now_ms: int) -> tuple[TargetView, ...]:
         """Each zone and screen of the layout, in its order."""
@@ -176,6 +175,7 @@ class Live:
             for target in audience.targets
             if target.target_id == target_id
         ]
+        measured = [target for target in told if target.measured]
         ended_ms = sum(g.attention_ms for g in self._ended_gazes if g.target_id == target_id)
         window = self._windows.get(target_id)
         kind, name = self._names[target_id]
@@ -183,10 +183,12 @@ class Live:
             target_id=target_id,
             target_kind=kind,
             name=name,
-            people=max((target.people for target in told), default=None),
-            watchers=max((target.watchers for target in told), default=None),
-            attention_ms=ended_ms + max((target.attention_ms for target in told), default=0),
-            window_watchers=None if window is None else window.watchers,
+            people=sum(target.people for target in told) if told else None,
+            watchers=sum(target.watchers for target in measured) if measured else None,
+            attention_ms=ended_ms + sum(target.attention_ms for target in measured),
+            window_watchers=None
+            if window is None or not window.watchers_measured
+            else window.watchers,
         )
 
     def screens(self) -> tuple[ScreenView, ...]:

@@ -256,10 +256,9 @@ def _facing_share(gaze: GazeNow) -> float:
 
 
 def _people(state: AreaState, zone_id: str, now_ms: int, silence_ms: int) -> int:
-    # Cameras that see the same zone see the same people: the most that one sees, not the sum.
-    seen = [
+    # The gateway counts each person under one camera, also where the views of several overlap.
+    return sum(
         camera.people.get(zone_id, 0)
         for camera in state.cameras.values()
         if camera.heard.at_ms + silence_ms >= now_ms
-    ]
-    return max(seen, default=0)
+    )

@@ -293,4 +293,6 @@ class AttentionWindows:
             dwell_ms=window.dwell_ms,
             late=len(window.late),
             through_offset=sum(window.through.values()),
+            # Who was there and saw, or looked, was measured; of nobody at all nothing is missing.
+            watchers_measured=bool(window.watching or window.measured or not window.present),
         )

@@ -185,7 +185,7 @@ CASES = [
         "two cameras, one video, gateway",
         "gateway --layout {tmp}/l.yaml --camera {tmp}/v.mp4",
         "has 2 cameras",
-        "--camera CAMERA_ID=FILE",
+        "--camera CAMERA_ID=ADDRESS",
         {"l.yaml": TWO_CAMERAS},
     ),
     Case(

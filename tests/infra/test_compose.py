@@ -198,7 +198,7 @@ def test_the_file_of_a_secret_is_made_by_the_script(resolved: dict[str, Any]) ->
         assert Path(secret["file"]).parent == ROOT / "secrets"
         who, _, kind = Path(secret["file"]).name.partition("_")
         assert who in script.read_text()
-        assert kind in {"password", "service"}
+        assert kind in {"password", "service", "urls"}
 
 
 def test_secrets_are_made_once(tmp_path: Path) -> None:

@@ -26,7 +26,19 @@ from infra.triton.probe import MODEL, probe
 
 pytestmark = pytest.mark.stack
 
-OUTPUTS = {"COUNT": "int32", "SCORES": "float32", "BOXES": "float32", "KEYPOINTS": "float32"}
+OUTPUTS = {
+    "COUNT": "int32",
+    "SCORES": "float32",
+    "BOXES": "float32",
+    "KEYPOINTS": "float32",
+    "HEADS": "float32",
+}
+#: What detectors are called in the reports, by their networks.
+NAMES = {
+    "centerface": "centerface 480 onnx",
+    "yolo11n-pose": "yolo11n-pose 480 onnx",
+    "yolov8n-pose": "yolov8n-pose 640 openvino",
+}
 NOSE, LEFT_EYE, RIGHT_EYE = 0, 1, 2
 
 Answer = dict[str, np.ndarray]
@@ -87,15 +99,19 @@ async def prepared(tmp_path: Path) -> Prepare:
         root = (await ensure_environment(settings.cache, lambda _: None)).root
 
     def make(network: str) -> PreparedModel:
-        models_dir = None
-        if network == "yolo11n-pose":
+        if network == "centerface":
+            model = prepare(tmp_path / "models", server_env=root, allow_download=False)
+        else:
             if not os.environ.get("SMARTSTORE_MODELS"):
                 pytest.skip("DID NOT RUN: SMARTSTORE_MODELS names no folder of weights")
-            models_dir = Path(os.environ["SMARTSTORE_MODELS"])
-        model = prepare(
-            tmp_path / "models", models_dir=models_dir, server_env=root, allow_download=False
-        )
-        assert model.name == f"{network} 480 onnx"
+            folder = Path(os.environ["SMARTSTORE_MODELS"])
+            found = [*folder.rglob(f"{network}*.onnx"), *folder.rglob(f"{network}*.xml")]
+            if not found:
+                pytest.skip(f"DID NOT RUN: SMARTSTORE_MODELS holds no {network}")
+            model = prepare(
+                tmp_path / "models", weights=found[0], models_dir=folder, allow_download=False
+            )
+        assert model.name == NAMES[network]
         return model
 
     return make
@@ -141,7 +157,7 @@ def _shows_the_astronaut(answer: Answer, index: int = 0) -> None:
     assert bottom > 0.95
 
 
-@pytest.mark.parametrize("network", ["centerface", "yolo11n-pose"])
+@pytest.mark.parametrize("network", NAMES)
 async def test_a_person_is_found(
     network: str, prepared: Prepare, serve: Serve, astronaut: np.ndarray
 ) -> None:
@@ -151,7 +167,7 @@ async def test_a_person_is_found(
         stated = config["config"]["parameters"]
         assert stated["detector"]["string_value"] == model.name
         assert stated["weights_sha256"]["string_value"] == model.sha256
-        assert stated["input_size_px"]["string_value"] == "480"
+        assert stated["input_size_px"]["string_value"] == model.name.split()[1]
         assert 0 < float(stated["score_threshold"]["string_value"]) < 1
 
         _shows_the_astronaut(await client.image(astronaut))
@@ -172,10 +188,11 @@ async def test_batches_empty_frames_and_bad_frames(
     async with serve(prepared("centerface").repository) as client:
         empty = await client.image(grey)
         assert empty["COUNT"].tolist() == [[0]]
-        assert [empty[name].shape for name in ("SCORES", "BOXES", "KEYPOINTS")] == [
+        assert [empty[name].shape for name in ("SCORES", "BOXES", "KEYPOINTS", "HEADS")] == [
             (1, 0),
             (1, 0, 4),
             (1, 0, 17, 3),
+            (1, 0, 6),
         ]
         both = await client.image(grey, astronaut)
         assert both["COUNT"].tolist() == [[0], [1]]

@@ -1,11 +1,13 @@
-"""After a kill -9 of everything, neither the state folder nor shared memory holds a picture."""
+"""Pixels live in memory alone: after a kill -9 of the gateway, of the model server and then of
+everything, neither the state folder nor shared memory nor a log holds a picture.
+"""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +92,57 @@ def files(state: Path) -> Iterator[Path]:
             yield path
 
 
-def test_no_picture_is_left_when_everything_is_killed(tmp_path: Path) -> None:
-    state = tmp_path / "state"
+def parts_of(state: Path, word: str) -> list[psutil.Process]:
+    """The running processes of the family whose command line holds a word."""
+    found = []
+    for process in family(state):
+        try:
+            if word in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def killed(state: Path, word: str) -> None:
+    """Kill -9 of one part alone, with all of it; it comes back by itself."""
+    before = parts_of(state, word)
+    assert before, word
+    for process in before:
+        process.kill()
+    psutil.wait_procs(before, timeout=20)
+
+
+def wait_for(what: str, there: Callable[[], object], parent: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 240
+    while not there():
+        assert parent.poll() is None, parent.communicate()[0]
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+
+
+def is_core_dump(data: bytes) -> bool:
+    """An ELF file of the type ET_CORE."""
+    return data[:4] == b"\x7fELF" and data[16:18] in (b"\x04\x00", b"\x00\x04")
+
+
+def search(state: Path, told: list[bytes]) -> int:
+    """Looks for pictures in every file; how many it looked into."""
+    searched = 0
+    for path in files(state):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            continue  # gone while the chain runs
+        searched += 1
+        found = [*pictures(data), *raw_pixels(data, told)]
+        assert not found, f"{path}: {found[:5]}"
+        assert not is_core_dump(data), path
+    return searched
+
+
+def test_no_picture_is_left_whatever_is_killed(tmp_path: Path) -> None:
+    state, told = tmp_path / "state", strips()
     parent = subprocess.Popen(
         [sys.executable, "-m", "infra", "demo", "--headless"],
         env={**os.environ, "SMARTSTORE_STATE": str(state)},
@@ -101,29 +152,35 @@ def test_no_picture_is_left_when_everything_is_killed(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
     )
     try:
-        deadline = time.monotonic() + 240
         # A spool has proofs once a screen has played, and the gateway is ready once it has seen.
-        while not (
-            list(state.glob("runs/*/gateway.ready")) and list(state.glob("runs/*/players/*.sqlite"))
-        ):
-            assert parent.poll() is None, parent.communicate()[0]
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        time.sleep(8.0)
+        wait_for(
+            "the chain",
+            lambda: (
+                list(state.glob("runs/*/gateway.ready"))
+                and list(state.glob("runs/*/players/*.sqlite"))
+            ),
+            parent,
+        )
+        time.sleep(4.0)
         assert any("stub" in process.name() for process in family(state))
+        for process in parts_of(state, "infra gateway") + parts_of(state, "tritonserver"):
+            # One byte or none: the memory, which holds frames, never goes to a disk.
+            limits = Path(f"/proc/{process.pid}/limits").read_text()
+            (line,) = [each for each in limits.splitlines() if each.startswith("Max core file")]
+            assert all(each in ("0", "1") for each in line.split()[4:6]), line
+        for word in ("infra gateway", "triton"):
+            killed(state, word)
+            assert search(state, told) > 20
+            wait_for(word, lambda word=word: parts_of(state, word), parent)
+        time.sleep(4.0)
+        assert search(state, told) > 20
         kill_everything(parent, state)
     finally:
         if parent.poll() is None:
             parent.kill()
             parent.communicate()
     try:
-        searched, told = 0, strips()
-        for path in files(state):
-            data = path.read_bytes()
-            searched += 1
-            found = [*pictures(data), *raw_pixels(data, told)]
-            assert not found, f"{path}: {found[:5]}"
-        assert searched > 20
+        assert search(state, told) > 20
         prefix = StateFolder(state).shm_family
         assert [p for p in SHARED_MEMORY.iterdir() if p.name.startswith(prefix)] == []
     finally:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from streams.contracts.layout import Area, Camera, CameraPose, Screen, StoreLayout, View, Zone
-from vision.core.geometry import PinholeCamera, pinhole
+from vision.core.geometry import CameraModel, camera_model
 from vision.core.head import MODEL_M
 
 Keypoints = npt.NDArray[np.float32]
@@ -16,7 +16,7 @@ DrawFace = Callable[..., Keypoints]
 
 
 def _draw_face(
-    camera: PinholeCamera,
+    camera: CameraModel,
     head_m: tuple[float, float, float],
     yaw_deg: float,
     pitch_deg: float = 0.0,
@@ -46,10 +46,10 @@ def draw_face() -> DrawFace:
 
 
 @pytest.fixture
-def camera() -> PinholeCamera:
+def camera() -> CameraModel:
     """A level camera in the shelf's face, 1.5 m above the floor, 720p."""
     pose = CameraPose(position_m=(1.5, 0.0, 1.5), horizontal_fov_deg=80.0)
-    return pinhole(pose, 1280, 720)
+    return camera_model(pose, 1280, 720)
 
 
 @pytest.fixture

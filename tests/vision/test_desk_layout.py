@@ -11,7 +11,7 @@ from infra.layouts import load_layout
 from signage.catalogue import load_catalogue
 from vision.core import scene as scenes
 from vision.core.attention import GazeBegan
-from vision.core.geometry import pinhole
+from vision.core.geometry import camera_model
 from vision.core.person import Track
 from vision.core.scene import GazeOutput, Scene
 from vision.settings import GatewaySettings
@@ -25,7 +25,7 @@ def gazes_of(
     """What somebody is told to look at who sits there for a second and looks along `yaw_deg`."""
     pose = LAYOUT.cameras[0].pose
     assert pose is not None
-    camera = pinhole(pose, 1280, 720)
+    camera = camera_model(pose, 1280, 720)
     around = scenes.surroundings(LAYOUT, "webcam-1", camera, GatewaySettings().scene_rules())
     face = draw_face(camera, (1.5 + aside_m, away_m, 1.2), yaw_deg, -6.0)
     told: list[str] = []

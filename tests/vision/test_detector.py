@@ -28,6 +28,7 @@ def answer(count: int, rows: int = 4, **other: np.ndarray) -> Result:
         "SCORES": np.full((1, rows), 0.75, dtype=np.float32),
         "BOXES": np.full((1, rows, 4), [-0.5, 0.25, 0.5, 1.5], dtype=np.float32),
         "KEYPOINTS": np.zeros((1, rows, 17, 3), dtype=np.float32),
+        "HEADS": np.zeros((1, rows, 6), dtype=np.float32),
     }
     return Result(**(tensors | other))
 
@@ -64,7 +65,8 @@ def client(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
 
 
 async def detect(**settings: Any) -> Any:
-    async with TritonDetector(GatewaySettings(**settings)) as detector:
+    chosen = {"image_format": "raw"} | settings
+    async with TritonDetector(GatewaySettings(**chosen)) as detector:
         return await detector.detect(PICTURE)
 
 
@@ -75,6 +77,7 @@ async def test_only_the_counted_rows_count(client: type[Client], count: int, row
     assert len(found) == count
     assert found.boxes.shape == (count, 4)
     assert found.keypoints.shape == (count, 17, 3)
+    assert found.heads.shape == (count, 6)
     assert found.boxes.tolist() == [[0.0, 0.25, 0.5, 1.0]] * count  # clipped to the picture
 
 

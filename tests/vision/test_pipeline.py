@@ -13,7 +13,7 @@ from streams.contracts import codec
 from streams.contracts.layout import StoreLayout
 from streams.contracts.topics import AUDIENCE, DWELL, GAZE, Topic
 from streams.contracts.vision import Audience, DwellBatch, GazeBatch
-from vision.core.geometry import PinholeCamera
+from vision.core.geometry import CameraModel
 from vision.errors import CaptureError, DetectorError, DetectorRefused, VisionError
 from vision.gateway import GatewayReport, run_gateway
 from vision.ports import Detections, DetectorInfo, Frame, Image
@@ -128,7 +128,7 @@ def times(until_ms: int, step_ms: int = 200) -> list[int]:
 
 
 async def test_a_shopper_from_pictures_to_events(
-    shelf: StoreLayout, camera: PinholeCamera, draw_face: Callable[..., np.ndarray]
+    shelf: StoreLayout, camera: CameraModel, draw_face: Callable[..., np.ndarray]
 ) -> None:
     face = draw_face(camera, (0.75, 1.6, 1.55), 0.0, -8.0)
     network = Network(lambda i: person(face) if 2 <= i < 20 else NOBODY)
@@ -167,7 +167,7 @@ async def test_a_shopper_from_pictures_to_events(
 
 
 async def test_the_same_pictures_tell_the_same_events(
-    shelf: StoreLayout, camera: PinholeCamera, draw_face: Callable[..., np.ndarray]
+    shelf: StoreLayout, camera: CameraModel, draw_face: Callable[..., np.ndarray]
 ) -> None:
     face = draw_face(camera, (0.75, 1.6, 1.55), 0.0, -8.0)
 

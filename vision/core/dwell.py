@@ -19,25 +19,29 @@ class StayRules:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One detection of a person. `inside`: in the zone; `sees`: could see the target from there."""
+    """One detection of a person. `inside`: in the zone; `sees`: could see the target from there,
+    None where this camera cannot tell.
+    """
 
     at_ms: int
     inside: bool
-    sees: bool = False
+    sees: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
     """A stay so far, from `entered_at_ms` to `seen_at_ms`, both detections.
 
-    `opportunity_ms`: the part of it with the target in view; `sees` is the last detection's;
-    `dwelling`: the minimum is reached and told; `staff`: excluded.
+    `opportunity_ms`: the part of it with the target in view, `measured` whether any detection could
+    tell; `sees` is the last detection's; `dwelling`: the minimum is reached and told; `staff`:
+    excluded.
     """
 
     entered_at_ms: int
     seen_at_ms: int
     opportunity_ms: int = 0
     sees: bool = False
+    measured: bool = False
     dwelling: bool = False
     staff: bool = False
 
@@ -51,7 +55,9 @@ class DwellBegan:
 
 @dataclass(frozen=True, slots=True)
 class StaffFound:
-    """The stay has just exceeded the staff limit."""
+    """The stay is excluded from now on: it has just exceeded the staff limit, or the person was
+    taken for staff elsewhere. A dwell that was told is over.
+    """
 
     stay: Stay
 
@@ -82,19 +88,31 @@ def step(
     stay, events = expire(stay, sighting.at_ms, rules)
     if not sighting.inside:
         return stay, events
+    sees, measured = bool(sighting.sees), sighting.sees is not None
     if stay is None:
-        stay = Stay(sighting.at_ms, sighting.at_ms, sees=sighting.sees)
+        stay = Stay(sighting.at_ms, sighting.at_ms, sees=sees, measured=measured)
     elif sighting.at_ms <= stay.seen_at_ms:
         return stay, events
     else:
-        seen_ms = sighting.at_ms - stay.seen_at_ms if stay.sees else 0
-        stay = replace(
-            stay,
+        stay = Stay(
+            entered_at_ms=stay.entered_at_ms,
             seen_at_ms=sighting.at_ms,
-            opportunity_ms=stay.opportunity_ms + seen_ms,
-            sees=sighting.sees,
+            opportunity_ms=stay.opportunity_ms
+            + (sighting.at_ms - stay.seen_at_ms if stay.sees else 0),
+            sees=sees,
+            measured=stay.measured or measured,
+            dwelling=stay.dwelling,
+            staff=stay.staff,
         )
     return _tell(stay, rules, events)
+
+
+def exclude(stay: Stay) -> tuple[Stay, tuple[StayEvent, ...]]:
+    """The stay of somebody who was taken for staff."""
+    if stay.staff:
+        return stay, ()
+    stay = replace(stay, staff=True)
+    return stay, (StaffFound(stay),)
 
 
 def _tell(
@@ -102,8 +120,8 @@ def _tell(
 ) -> tuple[Stay, tuple[StayEvent, ...]]:
     length_ms = stay.seen_at_ms - stay.entered_at_ms
     if not stay.staff and length_ms > rules.staff_limit_ms:
-        stay = replace(stay, staff=True)
-        return stay, (*events, StaffFound(stay))
+        stay, found = exclude(stay)
+        return stay, (*events, *found)
     ripe = rules.tells_dwell and length_ms >= rules.min_dwell_ms
     if ripe and not stay.dwelling and not stay.staff:
         stay = replace(stay, dwelling=True)

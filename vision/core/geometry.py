@@ -1,4 +1,4 @@
-"""Where things are: the pinhole camera, rays, planes, polygons. Pure; never imports an adapter.
+"""Where things are: cameras, rays, planes, polygons. Pure; never imports an adapter.
 
 World frame of an area, in metres, as in `streams.contracts.layout`: x to the right as a camera on
 the shelf sees it, y away from the shelf, z up; the shelf's face is the plane y = 0. Camera frame as
@@ -6,14 +6,16 @@ in OpenCV: x right, y down, z forward. Picture points are normalised, 0 to 1 of 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from streams.contracts.layout import CameraPose, Point, Polygon
+from vision.core.lens import Lens
 
 Floats = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.float32]
 
 #: (x, y, z) in metres, or a unit direction.
 Vector = tuple[float, float, float]
@@ -21,12 +23,16 @@ Vector = tuple[float, float, float]
 #: A ray that is closer to parallel to a plane than this meets it nowhere that matters.
 _PARALLEL = 1e-9
 
+#: The cosine of 88 degrees: a direction further from the axis has no useful ideal point.
+_BESIDE = math.cos(math.radians(88.0))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PinholeCamera:
-    """A camera without lens distortion, in its place.
+class CameraModel:
+    """A camera in its place, with its lens.
 
-    `rotation`: (3, 3) float64, camera frame to world frame; `focal_px` is the same in both axes.
+    `rotation`: (3, 3) float64, camera frame to world frame; `focal_px` is the same in both axes;
+    `centre` is the principal point, normalised.
     """
 
     position_m: Vector
@@ -34,33 +40,63 @@ class PinholeCamera:
     focal_px: float
     width_px: int
     height_px: int
+    lens: Lens = field(default_factory=Lens)
+    centre: Point = (0.5, 0.5)
 
     @property
     def matrix(self) -> Floats:
         """The intrinsic matrix, (3, 3) float64, in pixels."""
-        centre_x, centre_y = self.width_px / 2, self.height_px / 2
-        return np.array(
-            [[self.focal_px, 0, centre_x], [0, self.focal_px, centre_y], [0, 0, 1]], dtype=float
-        )
+        x, y = self._centre_px
+        return np.array([[self.focal_px, 0, x], [0, self.focal_px, y], [0, 0, 1]], dtype=float)
 
     def ray(self, point: Point) -> Vector:
         """The unit direction, in the world, of all that is seen at `point` (normalised)."""
-        x = (point[0] - 0.5) * self.width_px / self.focal_px
-        y = (point[1] - 0.5) * self.height_px / self.focal_px
-        return self.direction_to_world((x, y, 1.0))
+        x, y, z = self.rotation @ self.directions(np.array([point], dtype=float))[0]
+        return float(x), float(y), float(z)
 
     def project(self, place_m: Vector) -> Point | None:
         """Where in the picture (normalised, may lie outside 0 to 1) a place is seen.
 
-        None for what is beside or behind the camera.
+        None for what the lens does not show: what is beside or behind a pinhole.
         """
-        x, y, z = self.rotation.T @ (np.asarray(place_m) - np.asarray(self.position_m))
-        if z <= _PARALLEL:
+        seen = self.rotation.T @ (np.asarray(place_m, dtype=float) - np.asarray(self.position_m))
+        if not seen.any():
             return None
-        return (
-            float(x / z * self.focal_px / self.width_px + 0.5),
-            float(y / z * self.focal_px / self.height_px + 0.5),
+        x, y = self.picture(seen[None])[0]
+        return None if math.isnan(x) else (float(x), float(y))
+
+    def directions(self, points: Floats) -> Floats:
+        """Picture points (N, 2), normalised, as unit directions (N, 3) in the camera frame."""
+        return self.lens.directions(
+            (points * [self.width_px, self.height_px] - self._centre_px) / self.focal_px
         )
+
+    def picture(self, directions: Floats) -> Floats:
+        """Directions (N, 3) in the camera frame as picture points (N, 2), normalised; NaN for what
+        the lens does not show."""
+        points = self.lens.plane(directions) * self.focal_px + self._centre_px
+        return np.asarray(points / [self.width_px, self.height_px])
+
+    def undistort(self, points: Floats) -> Floats:
+        """Picture points (N, 2), normalised, as the ideal points (x / z, y / z), (N, 2), that a
+        pinhole of focal length 1 would show: for `cv2.solvePnP` with the identity as its matrix.
+        NaN for what no pinhole shows, 88 degrees or more from the axis."""
+        rays = self.directions(points)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(rays[:, 2:] > _BESIDE, rays[:, :2] / rays[:, 2:], np.nan)
+
+    def remap_from(self, source: "CameraModel") -> tuple[Pixels, Pixels]:
+        """The maps, (H, W) float32 each, with which `cv2.remap` makes this camera's picture of the
+        picture of `source`: a camera at the same place with another lens, size or direction, as an
+        ideal pinhole that a renderer draws. What it does not show is at (-1, -1)."""
+        x, y = np.meshgrid(np.arange(self.width_px) + 0.5, np.arange(self.height_px) + 0.5)
+        points = np.column_stack([x.ravel() / self.width_px, y.ravel() / self.height_px])
+        turn = source.rotation.T @ self.rotation
+        seen = source.picture(self.directions(points) @ turn.T)
+        seen = seen * [source.width_px, source.height_px] - 0.5
+        maps = np.nan_to_num(seen, nan=-1.0).astype(np.float32)
+        shape = (self.height_px, self.width_px)
+        return maps[:, 0].reshape(shape), maps[:, 1].reshape(shape)
 
     def to_world(self, place_m: Vector) -> Vector:
         """A place in the camera frame, as a place in the world."""
@@ -73,8 +109,12 @@ class PinholeCamera:
         length = math.sqrt(x * x + y * y + z * z)
         return float(x / length), float(y / length), float(z / length)
 
+    @property
+    def _centre_px(self) -> Floats:
+        return np.array([self.centre[0] * self.width_px, self.centre[1] * self.height_px])
 
-def pinhole(pose: CameraPose, width_px: int, height_px: int) -> PinholeCamera:
+
+def camera_model(pose: CameraPose, width_px: int, height_px: int) -> CameraModel:
     """The camera of a layout at one picture size.
 
     Yaw turns it to the picture's right, pitch upwards, roll clockwise as it looks out.
@@ -86,13 +126,22 @@ def pinhole(pose: CameraPose, width_px: int, height_px: int) -> PinholeCamera:
     level = np.array([math.cos(yaw), -math.sin(yaw), 0.0])
     up = np.cross(level, forward)
     right = math.cos(roll) * level - math.sin(roll) * up
-    return PinholeCamera(
+    half_rad = math.radians(pose.horizontal_fov_deg) / 2
+    half = half_rad if pose.lens == "fisheye" else math.tan(half_rad)
+    return CameraModel(
         position_m=pose.position_m,
         rotation=np.column_stack([right, np.cross(forward, right), forward]),
-        focal_px=width_px / 2 / math.tan(math.radians(pose.horizontal_fov_deg) / 2),
+        focal_px=width_px / 2 / half,
         width_px=width_px,
         height_px=height_px,
+        lens=Lens(pose.lens, pose.distortion),
+        centre=pose.centre,
     )
+
+
+#: Their former names, from when every lens was a pinhole.
+PinholeCamera = CameraModel
+pinhole = camera_model
 
 
 def meet_shelf(origin_m: Vector, direction: Vector) -> Point | None:

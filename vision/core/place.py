@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.contracts.layout import Point
-from vision.core.geometry import PinholeCamera, meet_floor
+from vision.core import motion as motions
+from vision.core.geometry import CameraModel, meet_floor
 from vision.core.head import HeadPose
+from vision.core.motion import Motion
 
 #: (x0, y0, x1, y1), normalised.
 Box = tuple[float, float, float, float]
@@ -36,25 +38,28 @@ FEET_SEEN = 0.985
 #: One sigma of where a box ends at the feet, as a part of its height.
 _FEET_SIGMA = 0.03
 
-#: How a place wanders, in metres per square root of a second: a walker of 1.2 m/s is followed at
-#: 5 pictures a second without lag.
-_WANDER_M = 0.8
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place on the floor, in metres, with its sigma, at an instant."""
+    """A place on the floor, in metres, with its sigma, at an instant.
+
+    `motion` is how the person moves, once it was followed; `seen_sigma_m` the sigma of the last
+    single picture: most of its error is the same in the next picture, so following does not make
+    a place as much sharper as `sigma_m` says.
+    """
 
     point_m: Point
     sigma_m: float
     at_ms: int
+    motion: Motion | None = None
+    seen_sigma_m: float = 0.0
 
 
 def locate(
     box: Box,
     keypoints: npt.NDArray[np.float32],
     head: HeadPose | None,
-    camera: PinholeCamera,
+    camera: CameraModel,
     min_confidence: float,
     at_ms: int,
 ) -> Place | None:
@@ -72,7 +77,7 @@ def locate(
     return min(found, key=lambda place: place.sigma_m, default=None)
 
 
-def _from_feet(box: Box, camera: PinholeCamera, at_ms: int) -> Place | None:
+def _from_feet(box: Box, camera: CameraModel, at_ms: int) -> Place | None:
     if box[3] >= FEET_SEEN:
         return None
     middle = (box[0] + box[2]) / 2
@@ -85,47 +90,40 @@ def _from_feet(box: Box, camera: PinholeCamera, at_ms: int) -> Place | None:
 
 
 def _from_trunk(
-    keypoints: npt.NDArray[np.float32], camera: PinholeCamera, min_confidence: float, at_ms: int
+    keypoints: npt.NDArray[np.float32], camera: CameraModel, min_confidence: float, at_ms: int
 ) -> Place | None:
-    size = np.array([camera.width_px, camera.height_px], dtype=float)
-
     def pair(indices: tuple[int, int]) -> npt.NDArray[np.float64] | None:
         points = keypoints[list(indices)]
         if float(points[:, 2].min()) < min_confidence:
             return None
-        return np.asarray(points[:, :2] * size, dtype=np.float64)
+        return camera.undistort(points[:, :2].astype(float))
 
     shoulders, hips = pair(_SHOULDERS), pair(_HIPS)
     if shoulders is None:
         return None
-    seen_px = float(np.linalg.norm(shoulders[0] - shoulders[1]))
+    seen = float(np.linalg.norm(shoulders[0] - shoulders[1]))
     real_m, sigma = _SHOULDERS_M, _SHOULDERS_SIGMA
     if hips is not None:
-        seen_px = float(np.linalg.norm(shoulders.mean(axis=0) - hips.mean(axis=0)))
+        seen = float(np.linalg.norm(shoulders.mean(axis=0) - hips.mean(axis=0)))
         real_m, sigma = _TRUNK_M, _TRUNK_SIGMA
-    if seen_px < 2.0:
+    if not seen * camera.focal_px >= 2.0:  # NaN: beside a fisheye
         return None
-    depth = camera.focal_px * real_m / seen_px
-    across, down = (shoulders.mean(axis=0) - size / 2) / camera.focal_px * depth
+    depth = real_m / seen
+    across, down = shoulders.mean(axis=0) * depth
     x, y, _ = camera.to_world((float(across), float(down), depth))
     return Place((x, y), sigma * depth, at_ms)
 
 
 def follow(before: Place | None, now: Place) -> Place:
-    """The place after `now` was seen: a Kalman filter of a random walk, in both axes alike."""
+    """The place after `now` was seen: a Kalman filter of constant velocity (`motion`)."""
     if before is None:
-        return now
-    elapsed_s = max(0, now.at_ms - before.at_ms) / 1000
-    spread = before.sigma_m**2 + _WANDER_M**2 * elapsed_s
-    gain = spread / (spread + now.sigma_m**2)
-    return Place(
-        point_m=(
-            before.point_m[0] + gain * (now.point_m[0] - before.point_m[0]),
-            before.point_m[1] + gain * (now.point_m[1] - before.point_m[1]),
-        ),
-        sigma_m=math.sqrt((1 - gain) * spread),
-        at_ms=now.at_ms,
-    )
+        motion = motions.begin(now.point_m, now.sigma_m, motions.ON_FLOOR, now.at_ms)
+    else:
+        motion = before.motion or motions.begin(
+            before.point_m, before.sigma_m, motions.ON_FLOOR, before.at_ms
+        )
+        motion = motions.update(motion, now.point_m, now.sigma_m, motions.ON_FLOOR, now.at_ms)
+    return Place(motion.point, math.sqrt(motion.place_var), now.at_ms, motion, now.sigma_m)
 
 
 def anchor(box: Box) -> Point:

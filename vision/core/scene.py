@@ -1,56 +1,62 @@
-"""All the people before one camera: `step(scene, tracks, at_ms) -> (scene, outputs)`. Pure.
+"""All the people of an area: `step(scene, tracks, at_ms, around) -> (scene, outputs)`. Pure.
 
-A person who is lost and found again nearby, in the same zone and within the gap window, goes on
-under the same id even if the tracker gave a new one (continuity by time and place; counted).
+Each camera's pictures come in the order of their times; those of different cameras in any order.
+`around` says whose picture it is. Each person is led by one camera, whose pictures alone move what
+is told (`vision.core.draft`): so nobody is counted twice, and no camera waits for another. Cameras
+without a calibration share nothing but the scene.
 """
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from streams.contracts.layout import StoreLayout
-from vision.core import attention, dwell
-from vision.core import person as people
 from vision.core.attention import attention_so_far
-from vision.core.geometry import PinholeCamera
-from vision.core.person import Person, PersonEvent, Surroundings, Track
-from vision.core.place import anchor
-from vision.core.targets import SceneRules, Target, attention_rules, targets_of
+from vision.core.body import look
+from vision.core.draft import Draft
+from vision.core.geometry import CameraModel
+from vision.core.person import Person, Surroundings, Track
+from vision.core.targets import (
+    SceneRules,
+    Target,
+    attention_rules,
+    lines_of,
+    longest_gap_ms,
+    targets_of,
+)
+from vision.core.told import (
+    Counts,
+    CrossingOutput,
+    DwellOutput,
+    GazeOutput,
+    PresenceOutput,
+    Scene,
+    SceneOutput,
+)
+
+__all__ = [
+    "Counts",
+    "CrossingOutput",
+    "DwellOutput",
+    "GazeOutput",
+    "PresenceOutput",
+    "Scene",
+    "SceneOutput",
+    "TargetCount",
+    "audience",
+    "close",
+    "lose",
+    "memory_ms",
+    "people_there",
+    "step",
+    "surroundings",
+]
 
 #: A person counts as there for this long after the last detection: one missed picture at 2 per
 #: second does not make a zone look empty.
 _THERE_MS = 500
 
-
-@dataclass(frozen=True, slots=True)
-class GazeOutput:
-    """A gaze began or ended."""
-
-    person_id: str
-    target: Target
-    event: attention.GazeEvent
-
-
-@dataclass(frozen=True, slots=True)
-class DwellOutput:
-    """A dwell began or ended."""
-
-    person_id: str
-    target: Target
-    event: dwell.DwellBegan | dwell.StayOver
-
-
-@dataclass(frozen=True, slots=True)
-class PresenceOutput:
-    """A presence ended; `opportunity_ms` is None where it cannot be measured."""
-
-    person_id: str
-    target: Target
-    stay: dwell.Stay
-    opportunity_ms: int | None
-
-
-SceneOutput = GazeOutput | DwellOutput | PresenceOutput
+#: A camera that is so much behind the others, beyond the longest gap window, is gone.
+_GONE_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,98 +69,100 @@ class TargetCount:
     attention_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """The people a camera knows of at `at_ms`, by their id, and what was counted so far."""
-
-    people: Mapping[str, Person] = field(default_factory=dict)
-    at_ms: int = -1
-    stitched: int = 0
-    staff_excluded: int = 0
-
-
 def surroundings(
-    layout: StoreLayout, camera_id: str, camera: PinholeCamera | None, rules: SceneRules
+    layout: StoreLayout, camera_id: str, camera: CameraModel | None, rules: SceneRules
 ) -> Surroundings:
     """What the people before `camera_id` are seen with."""
     seen_by = next(c for c in layout.cameras if c.camera_id == camera_id)
     targets = {t.target_id: t for t in targets_of(layout, seen_by, rules)}
-    return Surroundings(camera, targets, rules, attention_rules(targets, rules))
+    known = {
+        target.target_id: target
+        for other in layout.cameras
+        if other.area_id == seen_by.area_id
+        for target in targets_of(layout, other, rules)
+    }
+    known.update(targets)
+    return Surroundings(
+        camera=camera,
+        targets=targets,
+        rules=rules,
+        attention=attention_rules(known, rules),
+        camera_id=camera_id,
+        known=known,
+        lines=lines_of(layout, seen_by),
+        staff_areas=tuple(s.floor for s in layout.staff_areas if s.area_id == seen_by.area_id),
+    )
 
 
 def memory_ms(around: Surroundings) -> int:
     """How long a lost person can matter: the longest gap window."""
-    return max((t.stay.gap_ms for t in around.targets.values()), default=0)
+    return longest_gap_ms(around.known)
 
 
 def step(
     scene: Scene, tracks: Sequence[Track], at_ms: int, around: Surroundings
 ) -> tuple[Scene, list[SceneOutput]]:
-    """The scene after one picture, and what it tells. One that is not later changes nothing."""
-    if at_ms <= scene.at_ms:
+    """The scene after one picture of `around`'s camera, and what it tells. One that is not later
+    than that camera's last changes nothing.
+    """
+    here = around.camera_id
+    before_ms = scene.cameras.get(here, -1)
+    if at_ms <= before_ms:
         return scene, []
-    known = {person.track_id: person for person in scene.people.values()}
-    now: dict[str, Person] = {}
-    told: list[tuple[str, PersonEvent]] = []
-    for track in tracks:
-        if track.track_id in known:
-            person, events = people.observe(known[track.track_id], track, at_ms, around)
-            now[person.person_id] = person
-            told.extend((person.person_id, event) for event in events)
-    lost = {name: person for name, person in scene.people.items() if name not in now}
-    stitched = scene.stitched
-    for track in tracks:
-        if track.track_id not in known:
-            taken = {*now, *lost}
-            person, events = _arrive(track, lost, taken, at_ms, around)
-            stitched += person.person_id in taken
-            lost.pop(person.person_id, None)
-            now[person.person_id] = person
-            told.extend((person.person_id, event) for event in events)
-    for name, before in lost.items():
-        person, events = people.miss(before, at_ms, around)
-        told.extend((name, event) for event in events)
-        if person.stays or at_ms - person.seen_at_ms <= memory_ms(around):
-            now[name] = person
-    outputs = [output for name, event in told for output in _output(name, event, around)]
-    known_staff = {name for name, person in scene.people.items() if person.staff}
-    staff = sum(person.staff and name not in known_staff for name, person in now.items())
-    return Scene(now, at_ms, stitched, scene.staff_excluded + staff), outputs
+    draft = Draft(scene, at_ms, around)
+    if before_ms >= 0 and at_ms - before_ms > memory_ms(around):
+        draft.lose(here)
+    for camera_id, last_ms in scene.cameras.items():
+        if camera_id != here and at_ms - last_ms > memory_ms(around) + _GONE_MS:
+            draft.lose(camera_id)
+    shown = draft.recognise([look(t, at_ms, around.camera, _least(around)) for t in tracks])
+    if len(scene.cameras) > (here in scene.cameras):
+        draft.join(shown)
+        draft.part(shown)
+    draft.follow(shown)
+    return draft.done()
 
 
-def _arrive(
-    track: Track, lost: Mapping[str, Person], taken: set[str], at_ms: int, around: Surroundings
-) -> tuple[Person, list[PersonEvent]]:
-    """Whoever a new track shows: a lost person who goes on, or somebody else."""
-    name = track.track_id
-    while name in taken:  # the tracker found a track again that had gone on in another
-        name += "."
-    person, events = people.observe(
-        Person(name, track.track_id, track.box, at_ms), track, at_ms, around
-    )
-    before = _continued(person, lost, at_ms, around)
-    if before is None:
-        return person, events
-    return people.observe(before, track, at_ms, around)
+def _least(around: Surroundings) -> float:
+    return around.rules.min_keypoint_confidence
+
+
+def lose(scene: Scene, around: Surroundings) -> tuple[Scene, list[SceneOutput]]:
+    """The scene without `around`'s camera: whom another camera sees goes on there, what else is
+    open ends as censored. The camera may come back.
+    """
+    draft = Draft(scene, scene.at_ms, around)
+    draft.lose(around.camera_id)
+    after, outputs = draft.done()
+    cameras = {c: at_ms for c, at_ms in scene.cameras.items() if c != around.camera_id}
+    return replace(after, cameras=cameras), outputs
 
 
 def close(scene: Scene, around: Surroundings) -> tuple[Scene, list[SceneOutput]]:
-    """End all that is open as censored: no more pictures come."""
-    outputs: list[SceneOutput] = []
-    for name, person in scene.people.items():
-        for event in people.leave(person):
-            outputs.extend(_output(name, event, around))
-    return replace(scene, people={}), outputs
+    """End all that is open as censored: no more pictures come, from any camera."""
+    draft = Draft(scene, scene.at_ms, around)
+    for person in list(scene.people.values()):
+        draft.end(person, censored=True)
+    return replace(scene, people={}, pairs={}, strange={}), draft.outputs
 
 
-def people_there(scene: Scene, at_ms: int) -> list[Person]:
-    """Those who are there now, or were a moment ago."""
-    return [p for p in scene.people.values() if at_ms - p.seen_at_ms <= _THERE_MS]
+def people_there(scene: Scene, at_ms: int, camera_id: str | None = None) -> list[Person]:
+    """Those whom a camera leads (any, if None) who are there now, or were a moment ago."""
+    return [
+        person
+        for person in scene.people.values()
+        if (camera_id is None or person.leader == camera_id)
+        and not person.doubted
+        and at_ms - person.seen_at_ms <= _THERE_MS
+    ]
 
 
 def audience(scene: Scene, at_ms: int, around: Surroundings) -> list[TargetCount]:
-    """For each target who is before it now, and who of them looks at it."""
-    there = people_there(scene, at_ms)
+    """For each target that the camera watches who is before it now, and who of them looks at it,
+    of the people whom it leads: what the cameras of an area say adds up.
+    """
+    there = people_there(scene, at_ms, around.camera_id)
+    mine = [p for p in scene.people.values() if p.leader == around.camera_id and not p.doubted]
     return [
         TargetCount(
             target,
@@ -164,54 +172,7 @@ def audience(scene: Scene, at_ms: int, around: Surroundings) -> list[TargetCount
             watchers=sum(
                 p.attention.gaze is not None and p.attention.gaze.target_id == name for p in there
             ),
-            attention_ms=sum(attention_so_far(p.attention, name) for p in scene.people.values()),
+            attention_ms=sum(attention_so_far(p.attention, name) for p in mine),
         )
         for name, target in around.targets.items()
     ]
-
-
-def _output(name: str, event: PersonEvent, around: Surroundings) -> list[SceneOutput]:
-    if not isinstance(event, tuple):
-        return [GazeOutput(name, around.targets[event.look.target_id], event)]
-    target_id, told = event
-    target = around.targets[target_id]
-    if isinstance(told, dwell.StaffFound):
-        return []
-    if isinstance(told, dwell.DwellBegan):
-        return [DwellOutput(name, target, told)]
-    outputs: list[SceneOutput] = []
-    if told.stay.dwelling and not told.stay.staff:
-        outputs.append(DwellOutput(name, target, told))
-    measured = None if target.face is None else told.stay.opportunity_ms
-    if told.stay.staff and measured is not None:
-        measured = 0
-    return [*outputs, PresenceOutput(name, target, told.stay, measured)]
-
-
-def _continued(
-    person: Person, lost: Mapping[str, Person], at_ms: int, around: Surroundings
-) -> Person | None:
-    """The lost person whom a newcomer continues: the nearest within reach in a common zone."""
-    found: list[tuple[float, str]] = []
-    for name, before in lost.items():
-        common = [
-            target_id
-            for target_id in person.stays
-            if target_id in before.stays
-            and at_ms - before.stays[target_id].seen_at_ms <= around.targets[target_id].stay.gap_ms
-        ]
-        apart = _apart(person, before)
-        if common and apart <= around.rules.stitch_reach:
-            found.append((apart, name))
-    return lost[min(found)[1]] if found else None
-
-
-def _apart(one: Person, other: Person) -> float:
-    """How far apart two detections are, in metres on the floor or else in widths of the box."""
-    here, there = people.floor_point(one), people.floor_point(other)
-    if here is not None and there is not None:
-        return math.dist(here, there)
-    wide = max(one.box[2] - one.box[0], other.box[2] - other.box[0], 1e-6)
-    tall = max(one.box[3] - one.box[1], other.box[3] - other.box[1], 1e-6)
-    (x0, y0), (x1, y1) = anchor(one.box), anchor(other.box)
-    return math.hypot((x0 - x1) / wide, (y0 - y1) / tall)

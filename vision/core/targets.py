@@ -1,17 +1,46 @@
-"""The zones and screens that one camera watches, with the rules that hold for each. Pure."""
+"""The zones and screens that one camera watches, with the rules that hold for each. Pure.
 
+Who looks at a target is measured only by a camera that sees it from the target's own plane: one
+that hangs on it or in it, on the side from which it is seen. Such a camera sees the faces of those
+who look; any other would have to infer attention from the backs of heads or from far aside.
+"""
+
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streams.contracts.layout import Camera, Face, Point, Polygon, Screen, StoreLayout, Zone
+from streams.contracts.layout import (
+    Camera,
+    CameraPose,
+    Face,
+    Point,
+    Polygon,
+    Screen,
+    StoreLayout,
+    Zone,
+)
 from streams.contracts.vision import TargetKind
 from vision.core.attention import AttentionRules, TargetRules
+from vision.core.crossing import DoorLine
 from vision.core.dwell import StayRules
-from vision.core.geometry import contains, distance_to
+from vision.core.gaze import Corners
+from vision.core.geometry import Vector, contains, distance_to
 
 #: How far outside a zone in the picture a person still stays in it, in parts of the picture: the
 #: jitter of a box's edge.
 _VIEW_MARGIN = 0.02
+
+#: A camera within this of a target's plane, in metres, sees it from its own plane: shelves are up
+#: to 60 cm deep, and a camera may hang from their upper edge or stand on a bracket.
+_PLANE_REACH_M = 0.6
+
+#: How far behind the plane it may lie by an error of the calibration or by its own housing.
+_BEHIND_M = 0.1
+
+#: Half the width of a line at a door: on the floor in metres (people sway and places jitter), and
+#: in parts of a picture.
+_LINE_BAND_M = 0.2
+_LINE_BAND = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +67,9 @@ class Target:
     """A zone or screen as one camera sees it.
 
     `ground` is where one stands to be in its zone: on the floor in metres, or in the picture where
-    `in_picture`; None means wherever the camera sees somebody. `face` is None where no gaze can be
-    told. `margin` belongs to `ground`, in its unit.
+    `in_picture`; None means wherever the camera sees somebody. `margin` belongs to it, in its unit.
+    Where the gaze may rest is `face` on the shelf, or `corners` elsewhere; both are None where this
+    camera does not measure who looks at it.
     """
 
     target_id: str
@@ -50,6 +80,21 @@ class Target:
     face: Face | None
     stay: StayRules
     gaze: TargetRules
+    corners: Corners | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether this camera can tell who looks at it."""
+        return self.face is not None or self.corners is not None
+
+    @property
+    def middle(self) -> Vector:
+        """Of where the gaze may rest, in metres."""
+        if self.corners is not None:
+            x, y, z = (sum(side) / 4 for side in zip(*self.corners, strict=True))
+            return x, y, z
+        face = self.face or (0.0, 0.0, 0.0, 0.0)
+        return (face[0] + face[2]) / 2, 0.0, (face[1] + face[3]) / 2
 
     def holds(self, floor: Point | None, anchor: Point, *, already: bool) -> bool:
         """Whether somebody stands in the zone; whoever is `already` in may be `margin` outside."""
@@ -79,6 +124,7 @@ def targets_of(layout: StoreLayout, camera: Camera, rules: SceneRules) -> tuple[
             continue
         on_floor = placed and part.floor is not None
         stay, gaze = _rules(part, rules)
+        measured = is_measured(part, camera.pose)
         found.append(
             Target(
                 target_id=target_id,
@@ -86,21 +132,80 @@ def targets_of(layout: StoreLayout, camera: Camera, rules: SceneRules) -> tuple[
                 ground=part.floor if on_floor else view,
                 in_picture=not on_floor,
                 margin=rules.floor_margin_m if on_floor else _VIEW_MARGIN,
-                face=part.face if posed else None,
+                face=part.face if measured else None,
                 stay=stay,
                 gaze=gaze,
+                corners=part.corners if measured and isinstance(part, Screen) else None,
             )
         )
     return tuple(found)
 
 
+def is_measured(part: Zone | Screen, pose: CameraPose | None) -> bool:
+    """Whether a camera at `pose` sees the part from the part's own plane.
+
+    >>> tea = Zone(zone_id="tea", area_id="main", name="Tea", face=(0.0, 0.5, 1.0, 1.5))
+    >>> is_measured(tea, CameraPose(position_m=(3.0, 0.1, 2.0)))
+    True
+    >>> is_measured(tea, CameraPose(position_m=(3.0, 2.5, 2.0), yaw_deg=180.0))
+    False
+    """
+    if pose is None:
+        return False
+    if part.face is not None:
+        away_m = pose.position_m[1]
+    elif isinstance(part, Screen) and part.corners is not None:
+        away_m = before(part.corners, pose.position_m)
+    else:
+        return False
+    return -_BEHIND_M <= away_m <= _PLANE_REACH_M
+
+
+def before(corners: Corners, place: Vector) -> float:
+    """How far `place` lies before the plane of `corners`, on its viewers' side, in metres."""
+    (ax, ay, az), (bx, by, bz), _, (dx, dy, dz) = corners
+    right, down = (bx - ax, by - ay, bz - az), (dx - ax, dy - ay, dz - az)
+    normal = (  # towards the viewers: down x right
+        down[1] * right[2] - down[2] * right[1],
+        down[2] * right[0] - down[0] * right[2],
+        down[0] * right[1] - down[1] * right[0],
+    )
+    length = math.hypot(*normal)
+    if length == 0.0:
+        return math.inf
+    off = (place[0] - ax, place[1] - ay, place[2] - az)
+    return sum(n * o for n, o in zip(normal, off, strict=True)) / length
+
+
+def lines_of(layout: StoreLayout, camera: Camera) -> tuple[DoorLine, ...]:
+    """The lines at doors that `camera` can tell crossings of: on the floor with a pose, else as
+    they are drawn in its picture.
+    """
+    views = {view.line_id: view for view in camera.view_lines}
+    found: list[DoorLine] = []
+    for line in layout.lines:
+        view = views.get(line.line_id)
+        if line.area_id != camera.area_id:
+            continue
+        if camera.pose is not None and line.ends is not None and line.inward is not None:
+            found.append(DoorLine(line.line_id, *line.ends, line.inward, _LINE_BAND_M, False))
+        elif view is not None:
+            found.append(DoorLine(line.line_id, *view.ends, view.inward, _LINE_BAND, True))
+    return tuple(found)
+
+
+def longest_gap_ms(targets: Mapping[str, Target]) -> int:
+    """How long a lost person can matter: the longest gap window."""
+    return max((target.stay.gap_ms for target in targets.values()), default=0)
+
+
 def attention_rules(targets: Mapping[str, Target], rules: SceneRules) -> AttentionRules:
-    """The rules of gaze on those targets that have a face on the shelf."""
+    """The rules of gaze on all targets; on those that a camera does not measure there is no aim."""
     return AttentionRules(
         name_probability=rules.name_probability,
         keep_probability=rules.keep_probability,
         bridge_ms=rules.facing_bridge_ms,
-        targets={name: t.gaze for name, t in targets.items() if t.face is not None},
+        targets={name: target.gaze for name, target in targets.items()},
     )
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from streams.contracts.layout import Point
 from vision.core.gaze import face_probability
-from vision.core.geometry import PinholeCamera
+from vision.core.geometry import CameraModel
 from vision.core.person import Person, Surroundings, Track
 from vision.core.place import Box
 from vision.core.targets import Target
@@ -60,6 +60,7 @@ class _Picture:
     around: Surroundings
     names: Mapping[str, str]
     mirrored: bool
+    labels: Mapping[str, str]
     chips: list[_Chip] = field(default_factory=list)
 
     @property
@@ -85,6 +86,8 @@ def annotate(
     before: Iterable[Seen] = (),
     *,
     mirrored: bool = False,
+    labels: Mapping[str, str] | None = None,
+    notice: str = NOTICE,
 ) -> Image:
     """The view for people to look at, a new (H, W, 3) uint8 BGR of at most 960 px width.
 
@@ -92,19 +95,21 @@ def annotate(
         names: of the targets, by their id.
         before: what was detected just before; heads that were there are blurred too.
         mirrored: as in a mirror, which is what people expect of a camera on their own screen.
+        labels: of the people, by their id.
+        notice: what stands at the foot.
     """
     image = _fitted(view.image)
-    now = Seen(view.scene.at_ms, view.detections)
+    now = Seen(view.scene.cameras.get(view.camera_id, -1), view.detections)
     blur(image, head_regions(now, before, (image.shape[1], image.shape[0])))
     sheet = Sheet(np.ascontiguousarray(image[:, ::-1]) if mirrored else image)
-    picture = _Picture(sheet, view.around, names, mirrored)
+    picture = _Picture(sheet, view.around, names, mirrored, labels or {})
     _draw_floors(picture)
-    people = {person.track_id: person for person in view.scene.people.values()}
+    people = view.scene.seen_by(view.camera_id)
     for track in view.tracks:
         if track.track_id in people:
             _draw_person(picture, track, people[track.track_id])
     _draw_chips(picture)
-    _draw_foot(picture, view.camera_id)
+    _draw_foot(picture, view.camera_id, notice)
     return sheet.image
 
 
@@ -156,6 +161,9 @@ def _draw_person(picture: _Picture, track: Track, person: Person) -> None:
     _draw_corners(picture.sheet, (x0, y0, x1, y1), colour)
     if picture.around.camera is not None:
         _draw_ray(picture, picture.around.camera, track, person, colour)
+    label = picture.labels.get(person.person_id)
+    if label is not None:
+        picture.chips.append(_Chip(label, ((x0 + x1) / 2, y0), False))
     aim = _aim(person, picture.around)
     if aim is not None:
         text = f"{picture.name(aim[1])} {100 * aim[0]:.0f} %"
@@ -173,7 +181,7 @@ def _draw_corners(sheet: Sheet, box: Box, colour: Colour) -> None:
 
 
 def _draw_ray(
-    picture: _Picture, camera: PinholeCamera, track: Track, person: Person, colour: Colour
+    picture: _Picture, camera: CameraModel, track: Track, person: Person, colour: Colour
 ) -> None:
     """Where the face points, from the middle of the head, and where it may point too."""
     seen = track.keypoints[:_HEAD, 2] >= picture.around.rules.min_keypoint_confidence
@@ -201,7 +209,7 @@ def _aim(person: Person, around: Surroundings) -> tuple[float, str] | None:
         return None
     found: list[tuple[float, str]] = []
     for target_id in person.stays:
-        face = around.targets[target_id].face
+        face = around.known[target_id].face
         if face is not None:
             sigma_deg = around.rules.gaze_sigma_deg
             probability = face_probability(person.head_m, person.direction, face, sigma_deg)
@@ -232,15 +240,15 @@ def _cross(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _draw_foot(picture: _Picture, camera_id: str) -> None:
+def _draw_foot(picture: _Picture, camera_id: str, notice: str) -> None:
     """The strip at the foot: what is done to heads, and which camera this is."""
     sheet, y0 = picture.sheet, picture.ground_px
     width_px, height_px = sheet.size_px
     strip = np.array([(0, y0), (width_px, y0), (width_px, height_px), (0, height_px)])
     sheet.tint(strip.astype(np.float64), _DARK, 0.75)
     y, margin = (y0 + height_px) / 2, 7 * sheet.unit_px
-    wide, other = sheet.measure(NOTICE, _SMALL)[0], sheet.measure(camera_id, _SMALL)[0]
-    sheet.write(NOTICE, (margin + wide / 2, y), _SMALL, _PERSON)
+    wide, other = sheet.measure(notice, _SMALL)[0], sheet.measure(camera_id, _SMALL)[0]
+    sheet.write(notice, (margin + wide / 2, y), _SMALL, _PERSON)
     if wide + other + 3 * margin < width_px:
         sheet.write(camera_id, (width_px - margin - other / 2, y), _SMALL, _PLACE)
 

@@ -58,7 +58,7 @@ class CameraFeed:
 
     def take(self, view: View) -> None:
         """Remember what was seen, and the picture too if somebody looks on. Returns at once."""
-        self._before.append(Seen(view.scene.at_ms, view.detections))
+        self._before.append(Seen(view.scene.cameras.get(view.camera_id, -1), view.detections))
         if self._onlookers:
             self._newest = view
             self._fresh.set()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from streams.contracts.layout import Point, Polygon
 from vision.core.gaze import Direction
-from vision.core.geometry import PinholeCamera, Vector
+from vision.core.geometry import CameraModel, Vector
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,6 +20,9 @@ _NEAR_M = 0.05
 #: as a direction, short of where perspective blows it up.
 _RAY_M = 0.5
 _RAY_SHARE = 0.35
+
+#: A straight edge through a lens that bends it is drawn in so many pieces.
+_PIECES = 16
 
 #: Points of a cone's rim.
 _RIM = 24
@@ -34,7 +37,7 @@ class Ray(NamedTuple):
 
 
 def floor_in_picture(
-    camera: PinholeCamera, floor: Polygon, size_px: tuple[int, int]
+    camera: CameraModel, floor: Polygon, size_px: tuple[int, int]
 ) -> Floats | None:
     """A polygon of the floor, (N, 2) float64 in pixels, cut to the picture; None if out of sight.
 
@@ -46,9 +49,9 @@ def floor_in_picture(
     seen = _cut(places @ camera.rotation, lambda p: float(p[2]) - _NEAR_M)
     if len(seen) < 3:
         return None
-    scale = np.array(size_px) / (camera.width_px, camera.height_px)
-    centre = np.array([camera.width_px, camera.height_px]) / 2
-    return cut_to_picture((seen[:, :2] / seen[:, 2:] * camera.focal_px + centre) * scale, size_px)
+    points = camera.picture(seen if camera.lens.ideal else _finer(seen)) * size_px
+    points = points[~np.isnan(points[:, 0])]
+    return cut_to_picture(points, size_px) if len(points) >= 3 else None
 
 
 def cut_to_picture(polygon_px: Floats, size_px: tuple[int, int]) -> Floats | None:
@@ -68,7 +71,7 @@ def cut_to_picture(polygon_px: Floats, size_px: tuple[int, int]) -> Floats | Non
 
 
 def ray_in_picture(
-    camera: PinholeCamera,
+    camera: CameraModel,
     head_m: Vector,
     direction: Direction,
     gaze_sigma_deg: float,
@@ -99,7 +102,7 @@ def ray_in_picture(
     return Ray((float(points[0][0]), float(points[0][1])), np.array(points[1:]))
 
 
-def _reach_m(camera: PinholeCamera, head_m: Vector) -> float:
+def _reach_m(camera: CameraModel, head_m: Vector) -> float:
     """How long the ray may be."""
     depth_m = float((np.asarray(head_m) - np.asarray(camera.position_m)) @ camera.rotation[:, 2])
     return min(_RAY_M, _RAY_SHARE * depth_m)
@@ -110,6 +113,13 @@ def _unit(yaw_deg: float, pitch_deg: float) -> Floats:
     return np.array(
         [math.sin(yaw) * math.cos(pitch), -math.cos(yaw) * math.cos(pitch), math.sin(pitch)]
     )
+
+
+def _finer(polygon: Floats) -> Floats:
+    """The same polygon, (N, D), with points along its edges."""
+    share = np.arange(_PIECES)[:, None] / _PIECES
+    ends = zip(polygon, np.roll(polygon, -1, axis=0), strict=True)
+    return np.concatenate([a + share * (b - a) for a, b in ends])
 
 
 def _cut(points: Floats, inside: Callable[[Floats], float]) -> Floats:

@@ -1,11 +1,15 @@
 """People out: what a network found in a frame, and the tensors that tell it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+
+#: Columns of a head: yaw, pitch, roll against the line of sight, one sigma of yaw and of pitch, all
+#: in degrees, and the face's side in px of the frame; all 0 where it was not measured.
+HEAD = ("yaw_deg", "pitch_deg", "roll_deg", "yaw_sigma_deg", "pitch_sigma_deg", "size_px")
 
 #: COCO's keypoints, in order.
 KEYPOINTS = (
@@ -40,12 +44,18 @@ class People:
 
     `scores` (N,), `boxes` (N, 4) xyxy clipped to 0..1, `keypoints` (N, 17, 3) x, y, confidence in
     COCO's order; all float32, coordinates normalised 0..1 to the frame. A keypoint may lie
-    outside 0..1 where the body leaves the picture.
+    outside 0..1 where the body leaves the picture. `heads` (N, 6) float32, columns as HEAD says;
+    zeros until a head-pose network has looked.
     """
 
     scores: Floats
     boxes: Floats
     keypoints: Floats
+    heads: Floats = field(default_factory=lambda: np.zeros((0, len(HEAD)), np.float32))
+
+    def __post_init__(self) -> None:
+        if len(self.heads) != len(self.scores):
+            object.__setattr__(self, "heads", np.zeros((len(self.scores), len(HEAD)), np.float32))
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -100,16 +110,25 @@ def tensors(frames: list[People]) -> dict[str, NDArray[np.int32] | Floats]:
     """The answer's tensors for the frames of one request, padded with zeros to the most people.
 
     Where nobody is in any frame N is 0 and the tensors hold no element.
-    `COUNT` (B, 1) int32, `SCORES` (B, N), `BOXES` (B, N, 4), `KEYPOINTS` (B, N, 17, 3) float32.
+    `COUNT` (B, 1) int32, `SCORES` (B, N), `BOXES` (B, N, 4), `KEYPOINTS` (B, N, 17, 3) and `HEADS`
+    (B, N, 6) float32.
     """
     batch, rows = len(frames), max(len(people) for people in frames)
     scores = np.zeros((batch, rows), np.float32)
     boxes = np.zeros((batch, rows, 4), np.float32)
     keypoints = np.zeros((batch, rows, len(KEYPOINTS), 3), np.float32)
+    heads = np.zeros((batch, rows, len(HEAD)), np.float32)
     for i, people in enumerate(frames):
         n = len(people)
         scores[i, :n] = people.scores
         boxes[i, :n] = people.boxes
         keypoints[i, :n] = people.keypoints
+        heads[i, :n] = people.heads
     count = np.array([[len(people)] for people in frames], np.int32)
-    return {"COUNT": count, "SCORES": scores, "BOXES": boxes, "KEYPOINTS": keypoints}
+    return {
+        "COUNT": count,
+        "SCORES": scores,
+        "BOXES": boxes,
+        "KEYPOINTS": keypoints,
+        "HEADS": heads,
+    }

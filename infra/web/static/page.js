@@ -61,7 +61,7 @@ function nowLine(view) {
   if (view.silent_ms === null) return "the camera is starting …";
   if (view.people === null) return `no camera has told anything for ${ago(view.silent_ms)}`;
   const people = view.people === 1 ? "1 person in view" : `${view.people} people in view`;
-  return `${people}, ${view.watchers} watching`;
+  return `${people}, ${view.watchers === null ? "watchers not measured" : `${view.watchers} watching`}`;
 }
 
 function showServers(servers) {

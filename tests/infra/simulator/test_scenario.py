@@ -112,7 +112,7 @@ def test_stays_are_where_the_shopper_stands(seed: int) -> None:
         for stay in stays:
             assert visit.enter_ms <= stay.from_ms < stay.to_ms <= visit.leave_ms
             middle = visit.place((stay.from_ms + stay.to_ms) // 2)
-            assert contains(floors[stay.zone_id], middle)
+            assert contains(floors[stay.target_id], middle)
 
 
 @settings(max_examples=20, deadline=None)

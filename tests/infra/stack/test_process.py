@@ -89,6 +89,14 @@ async def test_its_output_goes_to_a_private_log(tmp_path: Path) -> None:
     assert log.stat().st_mode & 0o077 == 0
 
 
+async def test_it_leaves_no_core_dump(tmp_path: Path) -> None:
+    """Not even by way of a program that keeps dumps, which a limit of 0 does not stop."""
+    told = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
+    process = await ManagedProcess.start(Command(_python(told)), tmp_path / "log")
+    assert await process.wait() == 0
+    assert (tmp_path / "log").read_text().strip() in ("(1, 1)", "(0, 0)")
+
+
 async def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     process = await ManagedProcess.start(Command(["/no/such/program"]), tmp_path / "log")
     assert await process.wait() == 127

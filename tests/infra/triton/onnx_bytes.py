@@ -48,3 +48,26 @@ def centerface() -> bytes:
         [tensor("input.1", [10, 3, 32, 32]), tensor("conv.weight", [])],
         [tensor(name, [10, channels, 8, 8]) for name, channels in names],
     )
+
+
+def fsanet() -> bytes:
+    return onnx([tensor("input", [1, 3, 64, 64])], [tensor("output", [1, 3])])
+
+
+def ir() -> bytes:
+    """A pose network of OpenVINO, whose output's name stands at the layer before the result."""
+
+    def port(number: int, sides: list[int], names: str = "") -> str:
+        dims = "".join(f"<dim>{side}</dim>" for side in sides)
+        return f'<port id="{number}" precision="FP32" names="{names}">{dims}</port>'
+
+    image, people = [-1, 3, -1, -1], [-1, 56, -1]
+    return (
+        '<?xml version="1.0"?><net name="main" version="11"><layers>'
+        f'<layer id="0" name="x" type="Parameter"><output>{port(0, image, "images")}</output>'
+        f'</layer><layer id="1" name="head" type="Concat"><input>{port(0, image)}</input>'
+        f"<output>{port(1, people, 'output0')}</output></layer>"
+        f'<layer id="2" name="output0/sink" type="Result"><input>{port(0, people)}</input></layer>'
+        '</layers><edges><edge from-layer="0" from-port="0" to-layer="1" to-port="0"/>'
+        '<edge from-layer="1" from-port="1" to-layer="2" to-port="0"/></edges></net>'
+    ).encode()

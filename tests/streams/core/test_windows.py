@@ -305,3 +305,18 @@ def test_the_running_sums_are_those_of_the_facts(told: list[tuple], hop: int) ->
         assert row.watchers == len({f.track_id for f in inside if f.kind == "gaze"})
         for kind, value in (("gaze", row.attention_ms), ("dwell", row.dwell_ms)):
             assert value == sum(part_ms(f, begin, end) for f in inside if f.kind == kind)
+
+
+def test_what_no_camera_could_tell_is_not_measured_rather_than_nobody() -> None:
+    state = windows()
+    state.add(fact("presence", "p", amount=None))
+    assert by_start(state.changed())[0].watchers_measured is False
+    state.add(fact("presence", "q", track="t2", amount=0))
+    row = by_start(state.changed())[0]
+    assert (row.watchers_measured, row.watchers, row.gross_impressions) == (True, 0, 2)
+
+
+def test_of_nobody_nothing_is_missing() -> None:
+    state = windows()
+    state.add(fact("dwell", "d"))
+    assert by_start(state.changed())[0].watchers_measured is True

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.layout import CameraPose
-from vision.core.geometry import contains, distance_to, meet_floor, meet_shelf, pinhole
+from vision.core.geometry import camera_model, contains, distance_to, meet_floor, meet_shelf
 
 SQUARE = ((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0))
 ANGLED = ((0.0, 0.0), (4.0, 0.0), (4.0, 1.0), (1.0, 1.0), (1.0, 4.0), (0.0, 4.0))
@@ -30,7 +30,7 @@ def pose(**changes: float) -> CameraPose:
 def test_a_level_camera_sees_the_world_where_it_is(
     place: tuple[float, float, float], seen: tuple[float, float] | None
 ) -> None:
-    assert pinhole(pose(), 1000, 500).project(place) == pytest.approx(seen)
+    assert camera_model(pose(), 1000, 500).project(place) == pytest.approx(seen)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_a_level_camera_sees_the_world_where_it_is(
     ],
 )
 def test_turning_a_camera(turn: dict[str, float], ahead: tuple[float, float, float]) -> None:
-    assert pinhole(pose(**turn), 800, 600).ray((0.5, 0.5)) == pytest.approx(ahead)
+    assert camera_model(pose(**turn), 800, 600).ray((0.5, 0.5)) == pytest.approx(ahead)
 
 
 def test_a_camera_rolled_clockwise_sees_the_right_hand_side_lower_in_the_world() -> None:
-    right = pinhole(pose(roll_deg=90.0), 800, 800).ray((1.0, 0.5))
+    right = camera_model(pose(roll_deg=90.0), 800, 800).ray((1.0, 0.5))
     assert right[2] < -0.5
 
 
@@ -61,7 +61,7 @@ def test_a_camera_rolled_clockwise_sees_the_right_hand_side_lower_in_the_world()
 def test_a_pixels_ray_leads_back_to_the_pixel(
     yaw: float, pitch: float, roll: float, x: float, y: float, reach: float
 ) -> None:
-    camera = pinhole(pose(yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll), 1280, 720)
+    camera = camera_model(pose(yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll), 1280, 720)
     ray = camera.ray((x, y))
     place = tuple(
         start + reach * along for start, along in zip(camera.position_m, ray, strict=True)

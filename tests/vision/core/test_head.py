@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vision.core.gaze import direction_of
-from vision.core.geometry import PinholeCamera
+from vision.core.geometry import CameraModel
 from vision.core.head import estimate_head
 
 HEADS = [(1.5, 1.5, 1.6), (0.6, 2.0, 1.7), (2.6, 2.5, 1.5)]
@@ -16,7 +16,7 @@ HEADS = [(1.5, 1.5, 1.6), (0.6, 2.0, 1.7), (2.6, 2.5, 1.5)]
 @pytest.mark.parametrize("yaw_deg", [-40.0, -20.0, 0.0, 20.0, 40.0])
 @pytest.mark.parametrize("pitch_deg", [-20.0, 0.0, 15.0])
 def test_pose_and_place_of_a_clear_face(
-    camera: PinholeCamera,
+    camera: CameraModel,
     draw_face: Callable[..., np.ndarray],
     head_m: tuple[float, float, float],
     yaw_deg: float,
@@ -37,7 +37,7 @@ def test_pose_and_place_of_a_clear_face(
     [((3, 4), 0.0), ((3, 4), 15.0), ((4,), -30.0), ((3,), 30.0), ((2, 4), -50.0)],
 )
 def test_some_points_are_enough(
-    camera: PinholeCamera,
+    camera: CameraModel,
     draw_face: Callable[..., np.ndarray],
     hidden: tuple[int, ...],
     yaw_deg: float,
@@ -64,7 +64,7 @@ def test_some_points_are_enough(
     ],
 )
 def test_too_little_of_a_face_is_no_head(
-    camera: PinholeCamera, draw_face: Callable[..., np.ndarray], hidden: tuple[int, ...]
+    camera: CameraModel, draw_face: Callable[..., np.ndarray], hidden: tuple[int, ...]
 ) -> None:
     keypoints = draw_face(camera, (1.5, 1.5, 1.6), 0.0)
     keypoints[list(hidden), 2] = 0.2
@@ -73,14 +73,14 @@ def test_too_little_of_a_face_is_no_head(
 
 @pytest.mark.parametrize("yaw_deg", [100.0, -120.0, 180.0])
 def test_a_face_that_is_turned_away_is_no_head(
-    camera: PinholeCamera, draw_face: Callable[..., np.ndarray], yaw_deg: float
+    camera: CameraModel, draw_face: Callable[..., np.ndarray], yaw_deg: float
 ) -> None:
     """Even if the network claims to see all points of it."""
     assert estimate_head(draw_face(camera, (1.5, 1.5, 1.6), yaw_deg), camera, 0.5) is None
 
 
 def test_a_small_face_is_less_certain(
-    camera: PinholeCamera, draw_face: Callable[..., np.ndarray]
+    camera: CameraModel, draw_face: Callable[..., np.ndarray]
 ) -> None:
     near = estimate_head(draw_face(camera, (1.5, 1.0, 1.6), 10.0), camera, 0.5)
     far = estimate_head(draw_face(camera, (1.5, 5.0, 1.6), 10.0), camera, 0.5)
@@ -90,7 +90,7 @@ def test_a_small_face_is_less_certain(
     assert far.pitch_sigma_deg > near.pitch_sigma_deg
 
 
-def test_points_in_one_place_are_no_head_and_no_error(camera: PinholeCamera) -> None:
+def test_points_in_one_place_are_no_head_and_no_error(camera: CameraModel) -> None:
     keypoints = np.full((17, 3), 0.5, dtype=np.float32)
     head = estimate_head(keypoints, camera, 0.4)
     assert head is None or head.yaw_sigma_deg > 10

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from streams.contracts.layout import CameraPose
-from vision.core.geometry import PinholeCamera, pinhole
+from vision.core.geometry import CameraModel, camera_model
 from vision.core.head import estimate_head
 from vision.core.place import Place, anchor, follow, locate
 
 
-def body(camera: PinholeCamera, x: float, y: float) -> np.ndarray:
+def body(camera: CameraModel, x: float, y: float) -> np.ndarray:
     """Shoulders and hips of an average adult who faces away at (x, y) on the floor."""
     keypoints = np.zeros((17, 3), dtype=np.float32)
     joints = {5: (0.17, 1.42), 6: (-0.17, 1.42), 11: (0.1, 0.92), 12: (-0.1, 0.92)}
@@ -22,7 +22,7 @@ def body(camera: PinholeCamera, x: float, y: float) -> np.ndarray:
     return keypoints
 
 
-def test_a_face_tells_best(camera: PinholeCamera, draw_face: Callable[..., np.ndarray]) -> None:
+def test_a_face_tells_best(camera: CameraModel, draw_face: Callable[..., np.ndarray]) -> None:
     keypoints = draw_face(camera, (1.0, 2.0, 1.6), 10.0)
     head = estimate_head(keypoints, camera, 0.5)
     place = locate((0.3, 0.3, 0.5, 1.0), keypoints, head, camera, 0.5, 0)
@@ -31,7 +31,7 @@ def test_a_face_tells_best(camera: PinholeCamera, draw_face: Callable[..., np.nd
 
 
 @pytest.mark.parametrize("hidden", [(), (11, 12)])
-def test_a_back_tells_the_place_too(camera: PinholeCamera, hidden: tuple[int, ...]) -> None:
+def test_a_back_tells_the_place_too(camera: CameraModel, hidden: tuple[int, ...]) -> None:
     keypoints = body(camera, 2.0, 2.5)
     keypoints[list(hidden), 2] = 0.0
     place = locate((0.5, 0.3, 0.7, 1.0), keypoints, None, camera, 0.5, 0)
@@ -40,7 +40,7 @@ def test_a_back_tells_the_place_too(camera: PinholeCamera, hidden: tuple[int, ..
 
 
 def test_feet_on_the_floor_tell_the_place() -> None:
-    high = pinhole(CameraPose(position_m=(0.0, 0.0, 2.5), pitch_deg=-25.0), 1280, 720)
+    high = camera_model(CameraPose(position_m=(0.0, 0.0, 2.5), pitch_deg=-25.0), 1280, 720)
     feet = high.project((1.0, 4.0, 0.0))
     assert feet is not None
     box = (feet[0] - 0.05, feet[1] - 0.4, feet[0] + 0.05, feet[1])
@@ -50,7 +50,7 @@ def test_feet_on_the_floor_tell_the_place() -> None:
     assert place.at_ms == 7
 
 
-def test_a_box_without_feet_or_body_tells_nothing(camera: PinholeCamera) -> None:
+def test_a_box_without_feet_or_body_tells_nothing(camera: CameraModel) -> None:
     nothing = np.zeros((17, 3), dtype=np.float32)
     assert locate((0.4, 0.2, 0.6, 1.0), nothing, None, camera, 0.5, 0) is None
 
@@ -61,7 +61,18 @@ def test_following_trusts_a_sharp_place_more() -> None:
     vague = follow(before, Place((1.0, 2.0), 1.0, 200))
     assert sharp.point_m[0] > 0.9
     assert vague.point_m[0] < 0.2
-    assert follow(None, before) == before
+    assert follow(None, before).point_m == before.point_m
+
+
+def test_following_learns_the_velocity() -> None:
+    place = None
+    for step in range(8):
+        place = follow(place, Place((0.24 * step, 2.0), 0.1, 200 * step))
+    assert place is not None
+    assert place.motion is not None
+    assert place.motion.vx == pytest.approx(1.2, abs=0.15)
+    assert place.point_m[0] == pytest.approx(1.68, abs=0.05)
+    assert place.seen_sigma_m == 0.1
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,30 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.contracts.layout import StoreLayout
+from streams.contracts.layout import (
+    Area,
+    Camera,
+    CameraPose,
+    Line,
+    Screen,
+    StaffArea,
+    StoreLayout,
+    ViewLine,
+    Zone,
+)
 from vision.core import scene as scenes
 from vision.core.attention import GazeBegan, GazeOver
 from vision.core.dwell import DwellBegan, StayOver
-from vision.core.geometry import PinholeCamera
+from vision.core.geometry import CameraModel, camera_model
 from vision.core.person import Surroundings, Track
-from vision.core.scene import DwellOutput, GazeOutput, PresenceOutput, Scene, SceneOutput
+from vision.core.scene import (
+    CrossingOutput,
+    DwellOutput,
+    GazeOutput,
+    PresenceOutput,
+    Scene,
+    SceneOutput,
+)
 from vision.core.targets import SceneRules
 
 BLIND = np.zeros((17, 3), dtype=np.float32)
@@ -59,14 +76,18 @@ def flat(aisle: StoreLayout) -> Surroundings:
 
 
 @pytest.fixture
-def posed(shelf: StoreLayout, camera: PinholeCamera) -> Surroundings:
+def posed(shelf: StoreLayout, camera: CameraModel) -> Surroundings:
     """Two zones and a screen before a calibrated camera."""
     return scenes.surroundings(shelf, "cam", camera, SceneRules())
 
 
 class TestWithoutCalibration:
     def test_a_dwell_from_the_first_to_the_last_detection(self, flat: Surroundings) -> None:
-        _, told = play(flat, [(t, [track("a")]) for t in range(0, 3001, 200)] + [(9000, [])])
+        _, told = play(
+            flat,
+            [(t, [track("a")]) for t in range(0, 3001, 200)]
+            + [(t, []) for t in range(3200, 9000, 400)],
+        )
         assert ended(told) == [("a", 0, 3000, False)]
         began = [o for o in told if isinstance(o, DwellOutput) and isinstance(o.event, DwellBegan)]
         assert [o.event.stay.seen_at_ms for o in began] == [1000]
@@ -116,7 +137,7 @@ class TestWithoutCalibration:
         assert ended(told) == [("a", 0, 4000, True), ("a.", 2200, 4000, True)]
 
     def test_no_gaze_and_no_opportunity_is_made_up(
-        self, flat: Surroundings, camera: PinholeCamera, draw_face: Callable[..., np.ndarray]
+        self, flat: Surroundings, camera: CameraModel, draw_face: Callable[..., np.ndarray]
     ) -> None:
         face = draw_face(camera, (1.5, 1.5, 1.6), 0.0)
         _, told = play(flat, [(t, [track("a", keypoints=face)]) for t in range(0, 5000, 200)])
@@ -138,6 +159,36 @@ class TestWithoutCalibration:
         assert ended(told) == []
         assert len([o for o in told if isinstance(o, PresenceOutput)]) == 1
 
+    def test_a_dwell_that_was_told_of_staff_is_ended_and_does_not_count(
+        self, aisle: StoreLayout
+    ) -> None:
+        zone = msgspec.structs.replace(aisle.zones[0], staff_limit_ms=4000)
+        layout = msgspec.structs.replace(aisle, zones=(zone,))
+        around = scenes.surroundings(layout, "cam", None, SceneRules())
+        _, told = play(around, [(t, [track("a")]) for t in range(0, 8001, 500)])
+        kinds = [type(o.event).__name__ for o in told if isinstance(o, DwellOutput)]
+        assert kinds == ["DwellBegan", "StaffFound"]
+
+    def test_no_picture_for_longer_than_the_gap_is_an_end_that_was_not_seen(
+        self, flat: Surroundings
+    ) -> None:
+        _, told = play(flat, [(t, [track("a")]) for t in range(0, 3001, 200)] + [(9000, [])])
+        assert ended(told) == [("a", 0, 3000, True)]
+
+    def test_a_line_in_the_picture_is_crossed(self, aisle: StoreLayout) -> None:
+        line = Line(line_id="door", area_id="main")
+        view = ViewLine(line_id="door", ends=((0.5, 0.0), (0.5, 1.0)), inward=(0.9, 0.5))
+        camera = msgspec.structs.replace(aisle.cameras[0], view_lines=(view,))
+        layout = msgspec.structs.replace(aisle, lines=(line,), cameras=(camera,))
+        around = scenes.surroundings(layout, "cam", None, SceneRules())
+        pictures = [
+            (200 * i, [track("a", (0.05 * i, 0.2, 0.2 + 0.05 * i, 0.9))]) for i in range(14)
+        ]
+        _, told = play(around, pictures)
+        crossed = [o for o in told if isinstance(o, CrossingOutput)]
+        assert [(o.event.direction, o.person_id) for o in crossed] == [("in", "a")]
+        assert crossed[0].event.at_ms == pytest.approx(1600, abs=20)
+
     def test_a_picture_from_the_past_changes_nothing(self, flat: Surroundings) -> None:
         scene, _ = play(flat, [(1000, [track("a")])], closed=False)
         assert scenes.step(scene, [track("b")], 1000, flat) == (scene, [])
@@ -146,7 +197,7 @@ class TestWithoutCalibration:
 class TestWithPose:
     def looker(
         self,
-        camera: PinholeCamera,
+        camera: CameraModel,
         draw_face: Callable[..., np.ndarray],
         x: float,
         yaw_deg: float,
@@ -161,7 +212,7 @@ class TestWithPose:
     def test_a_gaze_is_told_at_its_start(
         self,
         posed: Surroundings,
-        camera: PinholeCamera,
+        camera: CameraModel,
         draw_face: Callable[..., np.ndarray],
         x: float,
         yaw_deg: float,
@@ -180,15 +231,63 @@ class TestWithPose:
         assert [o.event.censored for o in told if isinstance(o, GazeOutput)] == [True]
 
     def test_looking_elsewhere_dwells_without_gaze(
-        self, posed: Surroundings, camera: PinholeCamera, draw_face: Callable[..., np.ndarray]
+        self, posed: Surroundings, camera: CameraModel, draw_face: Callable[..., np.ndarray]
     ) -> None:
         looker = self.looker(camera, draw_face, 0.75, -55.0)
         _, told = play(posed, [(t, [looker]) for t in range(0, 3001, 200)])
         assert not [o for o in told if isinstance(o, GazeOutput)]
         assert [name for name, *_ in ended(told)] == ["a"]
 
+    def test_staff_behind_the_counter_is_not_counted(
+        self,
+        shelf: StoreLayout,
+        camera: CameraModel,
+        draw_face: Callable[..., np.ndarray],
+    ) -> None:
+        counter = ((0.2, 1.0), (1.2, 1.0), (1.2, 2.2), (0.2, 2.2))
+        layout = msgspec.structs.replace(
+            shelf, staff_areas=(StaffArea(area_id="main", floor=counter),)
+        )
+        around = scenes.surroundings(layout, "cam", camera, SceneRules())
+        clerk = self.looker(camera, draw_face, 0.75, 0.0)
+        shopper = replace(
+            self.looker(camera, draw_face, 2.25, 0.0), track_id="b", box=(0.6, 0.2, 0.8, 1.0)
+        )
+        scene, told = play(around, [(t, [clerk, shopper]) for t in range(0, 5001, 200)])
+        assert scene.staff_excluded == 1
+        assert [name for name, *_ in ended(told)] == ["b"]
+        presences = [o for o in told if isinstance(o, PresenceOutput) and o.person_id == "a"]
+        assert {o.target.target_id for o in presences} == {"tea", "top"}
+        assert {o.opportunity_ms for o in presences} == {0}
+        kinds = [
+            type(o.event).__name__
+            for o in told
+            if isinstance(o, DwellOutput) and o.person_id == "a"
+        ]
+        assert kinds in ([], ["DwellBegan", "StaffFound"])
+
+    def test_a_camera_across_the_aisle_measures_presence_alone(
+        self, shelf: StoreLayout, draw_shopper: Callable[..., Track | None]
+    ) -> None:
+        pose = CameraPose(position_m=(0.75, 4.5, 1.6), yaw_deg=180.0, horizontal_fov_deg=80.0)
+        seen_by = msgspec.structs.replace(shelf.cameras[0], pose=pose)
+        layout = msgspec.structs.replace(shelf, cameras=(seen_by,))
+        model = camera_model(pose, 1280, 720)
+        around = scenes.surroundings(layout, "cam", model, SceneRules())
+        shown = draw_shopper(model, "a", 0.75, 1.8, 0.0)
+        assert shown is not None
+        scene, told = play(around, [(t, [shown]) for t in range(0, 5001, 200)])
+        assert not [o for o in told if isinstance(o, GazeOutput)]
+        presences = [o for o in told if isinstance(o, PresenceOutput)]
+        assert {(o.target.target_id, o.opportunity_ms) for o in presences} == {
+            ("tea", None),
+            ("top", None),
+        }
+        counts = scenes.audience(scene, 5000, around)
+        assert not any(count.target.measured for count in counts)
+
     def test_turning_away_keeps_the_stay_by_the_body(
-        self, posed: Surroundings, camera: PinholeCamera, draw_face: Callable[..., np.ndarray]
+        self, posed: Surroundings, camera: CameraModel, draw_face: Callable[..., np.ndarray]
     ) -> None:
         looker = self.looker(camera, draw_face, 0.75, 0.0)
         back = BLIND.copy()
@@ -212,7 +311,7 @@ class TestWithPose:
         assert [event.look.faced_at_ms for event in over] == [1000]
 
     def test_opportunity_is_measured_and_less_than_presence(
-        self, posed: Surroundings, camera: PinholeCamera, draw_face: Callable[..., np.ndarray]
+        self, posed: Surroundings, camera: CameraModel, draw_face: Callable[..., np.ndarray]
     ) -> None:
         looker = self.looker(camera, draw_face, 0.75, 0.0)
         blind = replace(looker, keypoints=BLIND)
@@ -239,7 +338,7 @@ picture = st.tuples(
 @given(st.lists(picture, max_size=25))
 def test_attention_within_dwell_within_presence(
     posed: Surroundings,
-    camera: PinholeCamera,
+    camera: CameraModel,
     draw_face: Callable[..., np.ndarray],
     raw: list[tuple[int, list[str], float, float, bool]],
 ) -> None:
@@ -275,3 +374,37 @@ def test_attention_within_dwell_within_presence(
     kinds = [type(o.event).__name__ for o in told if isinstance(o, GazeOutput | DwellOutput)]
     assert kinds.count("GazeBegan") == kinds.count("GazeOver")
     assert kinds.count("DwellBegan") == kinds.count("StayOver")
+
+
+def test_a_screen_across_the_aisle_is_measured_by_the_camera_that_hangs_on_it(
+    draw_shopper: Callable[..., Track | None],
+) -> None:
+    """Who stands between shelf and screen and turns to the screen watches it, not the shelf."""
+    floor = ((-1.0, 0.3), (2.0, 0.3), (2.0, 2.8), (-1.0, 2.8))
+    pose = CameraPose(position_m=(0.5, 3.0, 1.7), yaw_deg=180.0, horizontal_fov_deg=80.0)
+    layout = StoreLayout(
+        store_id="shop",
+        name="A shop",
+        areas=(Area(area_id="main"),),
+        zones=(
+            Zone(zone_id="tea", area_id="main", name="Tea", face=(0.0, 0.5, 1.0, 1.5), floor=floor),
+        ),
+        screens=(
+            Screen(
+                screen_id="across",
+                area_id="main",
+                name="Across",
+                corners=((0.0, 3.0, 2.4), (1.0, 3.0, 2.4), (1.0, 3.0, 1.4), (0.0, 3.0, 1.4)),
+                floor=floor,
+            ),
+        ),
+        cameras=(Camera(camera_id="cam", area_id="main", pose=pose),),
+    )
+    model = camera_model(pose, 1280, 720)
+    around = scenes.surroundings(layout, "cam", model, SceneRules())
+    shown = draw_shopper(model, "a", 0.5, 1.2, 180.0, pitch_deg=6.0)
+    assert shown is not None
+    _, told = play(around, [(t, [shown]) for t in range(0, 3001, 200)])
+    assert {o.target.target_id for o in told if isinstance(o, GazeOutput)} == {"across"}
+    seen = {o.target.target_id: o.opportunity_ms for o in told if isinstance(o, PresenceOutput)}
+    assert seen == {"tea": None, "across": 3000}

@@ -8,7 +8,7 @@ import pytest
 
 from streams.contracts.layout import StoreLayout
 from vision.core import scene as scenes
-from vision.core.geometry import PinholeCamera
+from vision.core.geometry import CameraModel
 from vision.core.person import Track
 from vision.core.scene import Scene
 from vision.core.targets import SceneRules
@@ -25,7 +25,7 @@ MakeView = Callable[..., View]
 
 @pytest.fixture
 def make_view(
-    shelf: StoreLayout, camera: PinholeCamera, draw_face: Callable[..., np.ndarray]
+    shelf: StoreLayout, camera: CameraModel, draw_face: Callable[..., np.ndarray]
 ) -> MakeView:
     """A view of somebody before the tea who looks at it; of nobody if not `present`."""
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vision.core.geometry import PinholeCamera
+from vision.core.geometry import CameraModel
 from vision.ports import Detections, Image
 from vision.preview.heads import REMEMBERED_MS, Region, Seen, blur, head_regions, person_regions
 
@@ -69,7 +69,7 @@ def test_a_head_is_covered_with_room_to_spare() -> None:
 
 
 def test_a_real_heads_outline_is_covered_whichever_way_it_looks(
-    camera: PinholeCamera, draw_face: Callable[..., np.ndarray]
+    camera: CameraModel, draw_face: Callable[..., np.ndarray]
 ) -> None:
     for yaw in (-70, -40, 0, 40, 70):
         middle = np.array([1.2, 1.5, 1.5])

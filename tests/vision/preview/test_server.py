@@ -46,7 +46,7 @@ class Outbox:
 def view_of(layout: StoreLayout, grey: int, at_ms: int) -> View:
     around = scenes.surroundings(layout, "cam", None, SceneRules())
     image = np.full((90, 160, 3), grey, dtype=np.uint8)
-    return View("cam", image, NOBODY, (), Scene(at_ms=at_ms), around)
+    return View("cam", image, NOBODY, (), Scene(cameras={"cam": at_ms}), around)
 
 
 async def show(preview: Preview, layout: StoreLayout) -> None:

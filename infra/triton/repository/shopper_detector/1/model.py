@@ -12,6 +12,9 @@ Outputs, N = the most people in a frame of the request, 0 where nobody is: read 
     SCORES     FP32  [B, N], best first
     BOXES      FP32  [B, N, 4] xyxy, normalised 0..1 to the frame
     KEYPOINTS  FP32  [B, N, 17, 3] x, y normalised to the frame, confidence; COCO's order
+    HEADS      FP32  [B, N, 6] yaw (+ to the picture's right), pitch (+ upwards) and roll
+               (+ clockwise) of the face against the line of sight to it, one sigma of yaw and of
+               pitch, all in degrees; the face's side in px of the frame; 0 where not measured
 A frame that cannot be used fails its own request alone (INVALID_ARG, one sentence).
 """
 
@@ -21,6 +24,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
+import numpy as np
 import triton_python_backend_utils as pb_utils
 from detection.frames import (
     Floats,
@@ -32,6 +37,8 @@ from detection.frames import (
     letterbox,
     to_input,
 )
+from detection.heads import crop_of, cut, rows_of
+from detection.heads import to_input as heads_to_input
 from detection.networks import NETWORKS
 from detection.people import People, tensors
 
@@ -40,7 +47,7 @@ MAX_BATCH = 8
 
 
 class Runner(Protocol):
-    """Runs the network on a batch."""
+    """Runs a network on a batch."""
 
     def run(self, batch: Floats) -> list[Floats]:
         """The network's outputs for (B, 3, h, w) float32."""
@@ -48,38 +55,46 @@ class Runner(Protocol):
 
 
 class InProcess:
-    """The network in this process, on the CPU."""
+    """A network in this process, on the CPU."""
 
-    def __init__(self, weights: Path, outputs: list[str], threads: int) -> None:
-        import cv2
-        import onnxruntime
+    def __init__(self, weights: Path, threads: int) -> None:
+        import openvino
 
-        cv2.setNumThreads(threads)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # A spinning thread takes a core from the other processes of the machine.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(weights), options, providers=["CPUExecutionProvider"]
-        )
-        self._input = self._session.get_inputs()[0].name
-        self._outputs = outputs
+        core = openvino.Core()
+        network = core.read_model(weights)
+        [image] = network.inputs
+        # Any batch, also where the file was traced with one.
+        network.reshape({image: [-1, *list(image.partial_shape)[1:]]})
+        settings = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            # Half precision, the default where the processor has it, turns a head by 2 degrees.
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        self._request = core.compile_model(network, "CPU", settings).create_infer_request()
 
     def run(self, batch: Floats) -> list[Floats]:
-        return list(self._session.run(self._outputs, {self._input: batch}))
+        found = self._request.infer({0: batch})
+        return [found[index] for index in range(len(found))]
 
 
 class InServer:
-    """The network as another model of this server."""
+    """A network as another model of this server, which takes at most `batch` at a time."""
 
-    def __init__(self, model: str, input_name: str, outputs: list[str]) -> None:
+    def __init__(self, model: str, input_name: str, outputs: list[str], batch: int) -> None:
         self._model = model
         self._input = input_name
         self._outputs = outputs
+        self._batch = batch
 
     def run(self, batch: Floats) -> list[Floats]:
+        chunks = [
+            self._ask(batch[start : start + self._batch])
+            for start in range(0, len(batch), self._batch)
+        ]
+        return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+    def _ask(self, batch: Floats) -> list[Floats]:
         request = pb_utils.InferenceRequest(
             model_name=self._model,
             inputs=[pb_utils.Tensor(self._input, batch)],
@@ -106,7 +121,9 @@ class TritonPythonModel:
         self._side_px = int(settings["input_size_px"])
         self._fixed_hw = _pair(settings["fixed_hw"])
         self._batch = min(int(settings["network_batch"]), MAX_BATCH)
-        self._runner = _runner(args, settings)
+        cv2.setNumThreads(int(settings.get("intra_op_threads", "1")))
+        self._runner = _runner(args, settings, "network", self._batch)
+        self._heads = _runner(args, settings, "head", 1) if "head_network" in settings else None
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One response a request, always: an exception here would fail the whole batch."""
@@ -143,7 +160,32 @@ class TritonPythonModel:
                 chunk = indices[start : start + self._batch]
                 results = self._attempt([fitted[index] for index in chunk])
                 found.update(zip(chunk, results, strict=True))
-        return [found[index] for index in range(len(frames))]
+        ordered = [found[index] for index in range(len(frames))]
+        return ordered if self._heads is None else self._look_at(frames, ordered, self._heads)
+
+    def _look_at(
+        self, frames: list[Frame], found: list[People | Exception], network: Runner
+    ) -> list[People | Exception]:
+        """The same, with the directions of all heads that are large enough, in one batch."""
+        crops = [
+            (people, row, frame, crop)
+            for frame, people in zip(frames, found, strict=True)
+            if isinstance(people, People)
+            for row, keypoints in enumerate(people.keypoints)
+            if (crop := crop_of(keypoints, (frame.shape[1], frame.shape[0]))) is not None
+        ]
+        if not crops:
+            return found
+        try:
+            cuts = [cut(frame, crop) for _, _, frame, crop in crops]
+            [angles] = network.run(heads_to_input(cuts))
+        except Exception as error:  # as above: the requests that showed heads are answered with it
+            seen = {id(people) for people, *_ in crops}
+            return [error if id(people) in seen else people for people in found]
+        rows = rows_of(angles, [crop for *_, crop in crops])
+        for (people, row, _, _), values in zip(crops, rows, strict=True):
+            people.heads[row] = values
+        return found
 
     def _attempt(self, batch: Sequence[tuple[Frame, Letterbox]]) -> Sequence[People | Exception]:
         """A batch that fails is tried frame by frame, so that one takes no other along."""
@@ -163,13 +205,14 @@ class TritonPythonModel:
         ]
 
 
-def _runner(args: dict[str, str], settings: dict[str, str]) -> Runner:
-    outputs = settings["network_outputs"].split(",")
-    if model := settings.get("network_model"):
-        return InServer(model, settings["network_input"], outputs)
-    repository = Path(args["model_repository"]).parent
-    weights = repository / "shopper_network" / "1" / "model.onnx"
-    return InProcess(weights, outputs, int(settings["intra_op_threads"]))
+def _runner(args: dict[str, str], settings: dict[str, str], which: str, batch: int) -> Runner:
+    """The network whose settings begin with `which`: in this process, or in the server."""
+    if model := settings.get(f"{which}_model"):
+        outputs = settings.get(f"{which}_outputs") or settings[f"{which}_output"]
+        return InServer(model, settings[f"{which}_input"], outputs.split(","), batch)
+    folder = Path(args["model_repository"]).parent / f"shopper_{which}" / "1"
+    weights = next(file for file in sorted(folder.glob("model.*")) if file.suffix != ".bin")
+    return InProcess(weights, int(settings["intra_op_threads"]))
 
 
 def _pair(text: str) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vision.capture import FileSource, check_video
+from vision.cameras.file import FileSource, check_video
 from vision.errors import CaptureError
 from vision.ports import Frame
 
@@ -63,8 +63,8 @@ async def test_paced_frames_wait_for_their_time(
         now += seconds
         waits.append(seconds)
 
-    monkeypatch.setattr("vision.capture.time.monotonic", lambda: now)
-    monkeypatch.setattr("vision.capture.asyncio.sleep", sleep)
+    monkeypatch.setattr("vision.cameras.file.time.monotonic", lambda: now)
+    monkeypatch.setattr("vision.cameras.file.asyncio.sleep", sleep)
     await frames_of(FileSource(video, start_ms=0))
     assert waits == pytest.approx([0.0] + [0.05] * 9)
 

@@ -40,6 +40,9 @@ class FileSource:
         paced: False hands frames out as fast as they are taken (tests, replays).
     """
 
+    #: A recording: every picture counts.
+    live = False
+
     def __init__(
         self,
         path: Path,

@@ -1,0 +1,89 @@
+"""Tracks that go on under another name, and names that were exchanged."""
+
+import numpy as np
+import pytest
+
+from vision.core.body import Body, Sight, Track, advance
+from vision.core.match import assign
+
+NOTHING = np.zeros((17, 3), dtype=np.float32)
+
+
+def seen(name: str, x: float, at_ms: int, top: float = 0.2, wide: float = 0.2) -> Sight:
+    track = Track(name, (x, top, x + wide, 0.9), NOTHING, 0.9, at_ms)
+    return Sight(track, at_ms)
+
+
+def walked(name: str, x: float, speed: float, pictures: int = 6, **size: float) -> Body:
+    """Somebody who walked until 1000 ms, with `speed` in picture widths a second."""
+    body: Body | None = None
+    for step in range(pictures):
+        at_ms = 1_000 - 200 * (pictures - 1 - step)
+        body = advance(body, seen(name, x - speed * (1_000 - at_ms) / 1_000, at_ms, **size), 0.0)
+    assert body is not None
+    return body
+
+
+def test_known_tracks_keep_their_people() -> None:
+    bodies = {"ann": walked("a", 0.1, 0.0), "ben": walked("b", 0.6, 0.0)}
+    matches = assign(bodies, [seen("b", 0.6, 1200), seen("a", 0.1, 1200)], 1.0)
+    assert (matches.people, matches.stitched) == (("ben", "ann"), 0)
+
+
+@pytest.mark.parametrize(
+    ("speed", "x", "back_ms", "same"),
+    [
+        (0.0, 0.32, 1_600, True),  # stood, and is found where they stood
+        (0.3, 0.48, 1_600, True),  # walked on as they went
+        (0.3, 0.12, 1_600, False),  # would have turned on the spot
+        (0.0, 0.62, 1_200, False),  # nobody is that quick
+        (0.0, 0.62, 2_400, False),  # nor may it be that far
+    ],
+)
+def test_a_lost_person_goes_on_where_the_way_led(
+    speed: float, x: float, back_ms: int, same: bool
+) -> None:
+    matches = assign({"ann": walked("a", 0.3, speed)}, [seen("new", x, back_ms)], 1.0)
+    assert matches.people == ("ann" if same else None,)
+    assert matches.stitched == int(same)
+
+
+def test_who_walked_out_of_the_picture_is_not_who_comes_in_there() -> None:
+    gone = walked("a", 0.82, 0.5)
+    assert assign({"ann": gone}, [seen("new", 0.8, 1_400)], 1.0).people == (None,)
+
+
+def test_two_lost_people_are_told_apart_together() -> None:
+    bodies = {"ann": walked("a", 0.3, 0.0), "ben": walked("b", 0.45, 0.0)}
+    matches = assign(bodies, [seen("c", 0.44, 1_600), seen("d", 0.36, 1_600)], 1.0)
+    assert (matches.people, matches.stitched) == (("ben", "ann"), 2)
+
+
+def test_somebody_of_another_size_is_not_taken_first() -> None:
+    bodies = {
+        "child": walked("a", 0.4, 0.0, top=0.55),
+        "tall": walked("b", 0.42, 0.0, top=0.2),
+    }
+    matches = assign(bodies, [seen("c", 0.41, 1_400, top=0.54)], 1.0)
+    assert matches.people == ("child",)
+
+
+def test_what_else_is_known_may_forbid_it() -> None:
+    sights = [seen("new", 0.3, 1_400)]
+    matches = assign({"ann": walked("a", 0.3, 0.0)}, sights, 1.0, lambda name, sight: False)
+    assert matches.people == (None,)
+
+
+def test_names_that_were_exchanged_at_a_crossing_are_given_back() -> None:
+    """Two walk towards each other; where they meet the tracker exchanges their names."""
+    bodies = {"ann": walked("a", 0.42, 0.5), "ben": walked("b", 0.58, -0.5)}
+    crossed = [seen("a", 0.38, 1_400), seen("b", 0.62, 1_400)]
+    matches = assign(bodies, crossed, 1.0)
+    assert (matches.people, matches.stitched) == (("ben", "ann"), 2)
+
+
+def test_who_turns_round_before_the_other_keeps_the_name() -> None:
+    bodies = {"ann": walked("a", 0.42, 0.25), "ben": walked("b", 0.58, -0.25)}
+    turned = [seen("a", 0.43, 1_200), seen("b", 0.57, 1_200)]
+    matches = assign(bodies, turned, 1.0)
+    assert (matches.people, matches.stitched) == (("ann", "ben"), 0)

@@ -1,0 +1,143 @@
+"""Somebody as one camera sees them: where they stand and move, and which way the face points. Pure.
+
+A `Sight` is what a single picture shows; a `Body` is what has become of a row of them.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vision.core import motion as motions
+from vision.core.gaze import Direction, direction_of, smooth
+from vision.core.geometry import CameraModel, Vector
+from vision.core.head import estimate_head
+from vision.core.motion import Motion, Wander
+from vision.core.place import Box, Place, follow, locate
+
+#: How exactly a box tells where somebody is in the picture, one sigma in body widths.
+_BOX_SIGMA = 0.08
+
+#: A body is some half a metre wide: a walk is 2 widths a second, which changes by 1 within one.
+_SPEED_WIDTHS, _CHANGE_WIDTHS = 2.0, 1.0
+
+#: It is never narrower in the picture than this part of its height (people seen from the side).
+_NARROWEST = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """A detection that the tracker gave a name.
+
+    `box` normalised; `keypoints` (17, 3) float32, x and y normalised, confidence, COCO order;
+    `since_ms`: the track's first detection, which may lie one picture back.
+    """
+
+    track_id: str
+    box: Box
+    keypoints: npt.NDArray[np.float32]
+    score: float
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one picture shows of somebody: `place` and `direction` as measured, None if unseen."""
+
+    track: Track
+    at_ms: int
+    place: Place | None = None
+    head_height_m: float | None = None
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Somebody before one camera.
+
+    `track_id`: the tracker's name at present; `head_m` None where the last picture shows no face;
+    `motion`: of the middle of the box's upper edge, in the picture; `faced_at_ms`: when a face was
+    last seen, `sharpness_deg` how exactly its direction was known.
+    """
+
+    track_id: str
+    box: Box
+    seen_at_ms: int
+    motion: Motion
+    place: Place | None = None
+    head_m: Vector | None = None
+    direction: Direction | None = None
+    faced_at_ms: int = -1
+    sharpness_deg: float = math.inf
+
+
+def look(track: Track, at_ms: int, camera: CameraModel | None, min_confidence: float) -> Sight:
+    """What a picture shows of `track`; no more than that it is there without a calibration."""
+    if camera is None:
+        return Sight(track, at_ms)
+    head = estimate_head(track.keypoints, camera, min_confidence)
+    place = locate(track.box, track.keypoints, head, camera, min_confidence, at_ms)
+    if head is None:
+        return Sight(track, at_ms, place)
+    direction = direction_of(
+        camera.direction_to_world(head.direction), head.yaw_sigma_deg, head.pitch_sigma_deg, at_ms
+    )
+    return Sight(track, at_ms, place, camera.to_world(head.position_m)[2], direction)
+
+
+def advance(body: Body | None, sight: Sight, smoothing_ms: float) -> Body:
+    """The body after one more picture."""
+    track, at_ms = sight.track, sight.at_ms
+    place = None if body is None else body.place
+    if sight.place is not None:
+        place = follow(place, sight.place)
+    before = None if body is None else body.direction
+    seen = place is not None and sight.direction is not None
+    head_m, direction = None, before
+    faced_at_ms = -1 if body is None else body.faced_at_ms
+    sharpness_deg = math.inf if body is None else body.sharpness_deg
+    if seen and place is not None and sight.direction is not None:
+        head_m = (*place.point_m, sight.head_height_m or 0.0)
+        direction = smooth(before, sight.direction, smoothing_ms)
+        faced_at_ms, sharpness_deg = at_ms, sight.direction.yaw_sigma_deg
+    return Body(
+        track_id=track.track_id,
+        box=track.box,
+        seen_at_ms=at_ms,
+        motion=_moved(body, track, at_ms),
+        place=place,
+        head_m=head_m,
+        direction=direction,
+        faced_at_ms=faced_at_ms,
+        sharpness_deg=sharpness_deg,
+    )
+
+
+def width(box: Box) -> float:
+    """The breadth of a body, some half a metre, in parts of the picture."""
+    return max(box[2] - box[0], _NARROWEST * (box[3] - box[1]), 1e-3)
+
+
+def mark(box: Box) -> tuple[float, float]:
+    """The point by which a body is followed in the picture: heads are seen, feet often are not."""
+    return (box[0] + box[2]) / 2, box[1]
+
+
+def wander(box: Box) -> Wander:
+    """How a body of that size may move in the picture."""
+    unit = width(box)
+    return Wander(speed=_SPEED_WIDTHS * unit, density=(_CHANGE_WIDTHS * unit) ** 2)
+
+
+def picture_misfit(body: Body, box: Box, at_ms: int) -> float:
+    """How badly `box` continues `body` in the picture: a squared distance in sigmas."""
+    ahead = motions.predict(body.motion, wander(body.box), at_ms)
+    return motions.misfit(ahead, mark(box), _BOX_SIGMA * max(width(box), width(body.box)))
+
+
+def _moved(body: Body | None, track: Track, at_ms: int) -> Motion:
+    moves, sigma = wander(track.box), _BOX_SIGMA * width(track.box)
+    if body is None:
+        return motions.begin(mark(track.box), sigma, moves, at_ms)
+    return motions.update(body.motion, mark(track.box), sigma, moves, at_ms)
