@@ -123,7 +123,7 @@ def keys_of(tally: Tally) -> set[Key]:
         *(("baskets", basket_id) for basket_id in tally.baskets),
         *(("decisions", decision_id) for decision_id in tally.decisions),
         *(("plays", play_id) for play_id in tally.plays_ended),
-        *(("attention", f"{target}@{start_ms}") for target, start_ms in tally.attention),
+        *(("attention", f"{name}@{begin}-{end}") for name, begin, end in tally.attention),
     }
 
 

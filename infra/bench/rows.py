@@ -40,7 +40,8 @@ UNION ALL SELECT 'baskets', basket_id FROM baskets
 UNION ALL SELECT 'decisions', decision_id FROM decisions
 UNION ALL SELECT 'plays', play_id FROM plays
 UNION ALL SELECT 'attention',
-    target_id || '@' || (extract(epoch FROM window_start) * 1000)::bigint FROM attention
+    target_id || '@' || (extract(epoch FROM window_start) * 1000)::bigint
+        || '-' || (extract(epoch FROM window_end) * 1000)::bigint FROM attention
 """
 
 

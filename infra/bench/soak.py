@@ -125,6 +125,7 @@ def soak_settings() -> GatewaySettings:
             "keep_probability": 0.15,
             "adaptive_rate": "never",
             "frames_in_flight": 1,
+            "nudge_limit_deg": 0.0,
         }
     )
 

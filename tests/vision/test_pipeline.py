@@ -260,3 +260,53 @@ async def test_a_cameras_rate_is_kept_by_timestamps(
 async def test_frames_out_of_order_are_not_inferred(aisle: StoreLayout) -> None:
     report, _ = await run(aisle, Source([0, 200, 200, 100, 400]), Network(lambda i: person()))
     assert report.cameras[0].frames_inferred == 3
+
+
+class Recording(Source):
+    """Every picture of it counts."""
+
+    live = False
+
+
+class Slow(Network):
+    """Answers when it is told to, and keeps how many wait."""
+
+    def __init__(self, answers: Callable[[int], Detections | Exception]) -> None:
+        super().__init__(answers)
+        self.waiting = self.most = 0
+
+    async def detect(self, image: Image) -> Detections:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        number = self.asked
+        # The first of two is answered last.
+        for _ in range(20 if number % 2 == 0 else 5):
+            await asyncio.sleep(0)
+        self.waiting -= 1
+        return await super().detect(image)
+
+
+async def test_pictures_of_a_recording_overlap_and_keep_their_order(aisle: StoreLayout) -> None:
+    network = Slow(lambda i: person() if i >= 4 else NOBODY)
+    report, outbox = await run(aisle, Recording(times(6000)), network)
+    assert network.most == 2
+    assert report.cameras[0].frames_inferred == 31
+    beats = [b.captured_at_ms for b in outbox.of(AUDIENCE) if isinstance(b, Audience)]
+    assert beats == sorted(beats)
+    dwells = [e for b in outbox.of(DWELL) if isinstance(b, DwellBatch) for e in b.events]
+    assert [d.phase for d in dwells] == ["started", "ended"]
+
+
+async def test_of_a_live_camera_one_picture_is_asked_about_at_a_time(aisle: StoreLayout) -> None:
+    network = Slow(lambda i: person())
+    await run(aisle, Source(times(3000)), network)
+    assert network.most == 1
+
+
+async def test_an_empty_aisle_is_looked_at_less_often(aisle: StoreLayout) -> None:
+    pictures = times(10_000, 100)
+    live, _ = await run(aisle, Source(pictures), Network(lambda i: NOBODY))
+    recorded, _ = await run(aisle, Recording(pictures), Network(lambda i: NOBODY))
+    assert live.cameras[0].frames_captured == recorded.cameras[0].frames_inferred == 101
+    # Three seconds at the full rate, seven at two a second.
+    assert live.cameras[0].frames_inferred == pytest.approx(31 + 14, abs=1)

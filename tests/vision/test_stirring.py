@@ -8,9 +8,9 @@ from vision.stirring import Stirring
 
 @pytest.fixture
 def aisle() -> np.ndarray:
-    """A still picture with edges, 720p."""
-    y, x = np.mgrid[0:720, 0:1280]
-    grey = 90 + 60 * ((x // 160 + y // 120) % 2)
+    """A still picture with edges, 360p."""
+    y, x = np.mgrid[0:360, 0:640]
+    grey = 90 + 60 * ((x // 80 + y // 60) % 2)
     return np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
 
 
@@ -24,20 +24,20 @@ def test_an_empty_aisle_does_not_stir(aisle: np.ndarray) -> None:
     assert not any(stirring.look(noisy(aisle, rng)) for _ in range(30))
 
 
-@pytest.mark.parametrize(("width", "height"), [(70, 250), (200, 700), (40, 400)])
+@pytest.mark.parametrize(("width", "height"), [(35, 125), (100, 350), (20, 200)])
 def test_somebody_at_the_edge_stirs_it_at_once(aisle: np.ndarray, width: int, height: int) -> None:
     stirring = Stirring()
     for _ in range(20):
         stirring.look(aisle)
     there = aisle.copy()
-    there[720 - height :, :width] = 20
+    there[360 - height :, :width] = 20
     assert stirring.look(there)
 
 
 def test_light_that_drifts_does_not_stir(aisle: np.ndarray) -> None:
     stirring = Stirring()
-    # Thirty grey levels in a minute, at ten pictures a second.
-    pictures = (aisle + np.uint8(step // 20) for step in range(600))
+    # Thirty grey levels in half a minute, at ten pictures a second.
+    pictures = (aisle + np.uint8(step // 10) for step in range(300))
     assert not any(stirring.look(picture) for picture in pictures)
 
 

@@ -22,7 +22,7 @@ FISHEYE = msgspec.structs.replace(OUT, lens="fisheye", horizontal_fov_deg=150.0)
 FLOOR = Rectangle("floor", (0.5, 2.5), (2.3, 3.5))
 OPPOSITE = Rectangle("opposite", (0.0, 3.0), (0.2, 2.05), away_m=4.4)
 SHELF = Rectangle("shelf", (0.0, 2.5), (0.3, 2.0))
-FLOOR_IN = Rectangle("floor", (0.3, 2.0), (0.5, 1.8), inwards=True)
+FLOOR_IN = Rectangle("floor", (0.3, 2.0), (0.2, 0.8), inwards=True)
 
 
 def seen(pose: CameraPose, *rectangles: Rectangle, noise: float = 0.0) -> list[Seen]:
