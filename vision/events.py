@@ -216,6 +216,7 @@ class EventWriter:
             entered_at_ms=stay.entered_at_ms,
             left_at_ms=stay.seen_at_ms,
             opportunity_ms=output.opportunity_ms,
+            watched=output.watched,
         )
 
 

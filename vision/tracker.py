@@ -12,7 +12,8 @@ import numpy as np
 import supervision as sv
 from trackers import BIoU, ByteTrackTracker
 
-from vision.core.person import Track
+from vision.core.body import Track
+from vision.core.head import reading_of
 from vision.core.place import Box
 from vision.ports import Detections
 
@@ -104,6 +105,7 @@ class PersonTracker:
                     keypoints=detections.keypoints[index],
                     score=float(detections.scores[index]),
                     since_ms=since_ms,
+                    head=None if detections.heads is None else reading_of(detections.heads[index]),
                 )
             )
         self._before = (at_ms, untracked)

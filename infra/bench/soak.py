@@ -121,8 +121,8 @@ def soak_settings() -> GatewaySettings:
         {
             "floor_margin_m": 0.0,
             "screen_fixation_ms": 600,
-            "name_probability": 0.25,
-            "keep_probability": 0.15,
+            "name_probability": 0.35,
+            "keep_probability": 0.25,
             "adaptive_rate": "never",
             "frames_in_flight": 1,
             "nudge_limit_deg": 0.0,

@@ -11,8 +11,8 @@ from streams.contracts.layout import CameraPose, Face
 from vision.core.walktest import Prompt, spots_of
 from vision.ports import Frame
 
-#: Pictures of a prompt, two of them before it counts: a tracker names a head at the second.
-_SETTLING, _MEASURED = 2, 3
+#: Pictures of a prompt, one of them before it counts: a tracker names a head at the second.
+_SETTLING, _MEASURED = 1, 2
 
 #: Which of the simulated people it is, and between crown and eyes (`infra.simulator.people`).
 _APPEARANCE = 1

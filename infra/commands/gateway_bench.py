@@ -63,7 +63,7 @@ def gateway(
     with StateFolder(settings.state) as state, console.status("starting") as status:
         report = asyncio.run(_measured(GatewayBench(plan, state, settings, status.update)))
     write_report(report, json)
-    _print(console, report)
+    _print(console, report, fps_total)
     console.print(f"report: {json}")
 
 
@@ -89,7 +89,7 @@ async def _measured(bench: "GatewayBench") -> "GatewayReport":
         raise UserError("Interrupted; everything was stopped and nothing was measured.") from None
 
 
-def _print(console: Console, report: "GatewayReport") -> None:
+def _print(console: Console, report: "GatewayReport", fps_total: float) -> None:
     own = report.configuration
     console.print(f"{own.person_network}, heads: {own.head_network or 'none'}; {own.video}")
     table = Table("cameras", "frames/s", "ms a frame", "raw ms", "over ms", "gateway s", "Triton s")
@@ -105,6 +105,11 @@ def _print(console: Console, report: "GatewayReport") -> None:
             f"{used.server_s + used.model_s:.1f}",
         )
     console.print(table)
+    if any(run.fps_total < 0.9 * fps_total for run in report.runs):
+        console.print(
+            f"  ! the machine was too busy for {fps_total:g} frames a second beside the plain loop "
+            f"(load {report.load_before:.1f} before the bench); measure again when it is quiet"
+        )
     console.print(
         f"ratio to raw {report.cpu_ratio_to_raw:.3f} (the worst run); an idle camera: "
         f"{100 * report.idle_camera_core_share:.2f} % of a core beside decoding "

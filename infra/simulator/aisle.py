@@ -10,7 +10,7 @@ from functools import cached_property
 from infra.simulator.errors import StageError
 from streams.contracts.layout import Camera, Line, Point, Polygon, Screen, StoreLayout, Zone
 from streams.contracts.vision import TargetKind
-from vision.core.geometry import PinholeCamera, Vector, pinhole
+from vision.core.geometry import CameraModel, Vector, camera_model
 
 #: Shoppers walk past between these distances from the shelf, in metres.
 LANES_M = (2.0, 3.3)
@@ -73,9 +73,9 @@ class Aisle:
         return self.zones + self.screens
 
     @cached_property
-    def _views(self) -> tuple[PinholeCamera, ...]:
+    def _views(self) -> tuple[CameraModel, ...]:
         poses = [camera.pose for camera in self.cameras]
-        return tuple(pinhole(pose, *_SIZE_PX) for pose in poses if pose is not None)
+        return tuple(camera_model(pose, *_SIZE_PX) for pose in poses if pose is not None)
 
     def sees(self, place_m: Vector) -> bool:
         """Whether a camera has a place in its picture."""

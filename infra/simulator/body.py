@@ -7,7 +7,6 @@ shoulder 0.818 of the height), scaled.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -58,12 +57,9 @@ class Posture:
     apron: bool
 
 
-def posture(
-    height_m: float, *, seated: bool, stride: float | None, apron: bool, child: bool
-) -> Posture:
+def posture(height_m: float, *, seated: bool, stride: float | None, apron: bool) -> Posture:
     """The posture of a person; heights are rounded to 1 cm, so that bodies can be kept."""
     phase = None if stride is None else int(stride * STRIDE_PHASES) % STRIDE_PHASES
-    del child
     return Posture(round(height_m, 2), seated, phase, apron)
 
 
@@ -72,7 +68,7 @@ def shoulder_height_m(pose: Posture) -> float:
     return -_collar(pose)[1]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def body(pose: Posture) -> Mesh:
     """All of the body but head and neck, about 3,000 triangles."""
     parts = _seated(pose) if pose.seated else _upright(pose)
@@ -80,13 +76,22 @@ def body(pose: Posture) -> Mesh:
 
 
 def neck(pose: Posture, top: npt.NDArray[np.float64], scale: float) -> Mesh:
-    """From the collar to a place within the head, (3,) in the figure frame."""
+    """From the collar to a place within the head, (3,) in the figure frame; rings stay level."""
     x, y, z = _collar(pose)
-    start, end = np.array([x, y + 0.03, z]), np.asarray(top, float)
-    along = np.linspace(1.0, 0.0, 5)[:, None]
-    centres = start + (end - start) * along
+    start, end = np.array([x, y + 0.03, z], np.float32), floats(top)
+    upright = _upright_neck(scale)
+    along = -upright.points[:, 1:2]
+    level = upright.points * np.array([1.0, 0.0, 1.0], np.float32)
+    points = level + start + along * (end - start)
+    return Mesh(points, upright.normals, upright.uv, upright.triangles)
+
+
+@lru_cache(maxsize=2)
+def _upright_neck(scale: float) -> Mesh:
+    """A neck of height 1 on the origin."""
+    along = np.linspace(1.0, 0.0, 5)
     wide = scale * np.array([0.052, 0.053, 0.054, 0.058, 0.066])
-    return tube(centres, wide, wide, "skin", columns=16)
+    return tube(np.column_stack([0 * along, -along, 0 * along]), wide, wide, "skin", columns=16)
 
 
 def tube(
@@ -250,8 +255,3 @@ def _round(scale: float, *radii: float, between: int = 5) -> tuple[Floats, Float
     at = np.linspace(0, len(radii) - 1, (len(radii) - 1) * between + 1)
     value = floats(np.interp(at, range(len(radii)), radii) * scale)
     return value, value
-
-
-def extent_m(meshes: Sequence[Mesh]) -> float:
-    """How high the highest point of meshes lies, in the figure frame."""
-    return float(-min(m.points[:, 1].min() for m in meshes))

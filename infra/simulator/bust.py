@@ -22,7 +22,7 @@ TEXELS_PER_M = 1_800.0
 #: A child of 6 to 9 years: the skull is nearly grown, the face is not. Breadth and depth at the
 #: face and at the crown, height below and above the eyes, against an adult's (Farkas 1994, ages 6
 #: to 9: pupils 0.86, nasion to gnathion 0.86, nasal protrusion 0.78, head breadth 0.95).
-_CHILD_FACE, _CHILD_CROWN = 0.87, 0.95
+CHILD_FACE, _CHILD_CROWN = 0.87, 0.95
 _CHILD_BELOW, _CHILD_ABOVE = 0.85, 0.93
 
 #: Half the pinna's height, depth and thickness (mm), and how far its rear edge stands out.
@@ -55,15 +55,10 @@ def bust(*, child: bool = False, hat: bool = False, mask: bool = False, fine: bo
     return _as_child(whole) if child else whole
 
 
-def crown_m(*, child: bool) -> float:
-    """How far the crown with its hair lies above the eyes."""
-    return 0.115 * (_CHILD_ABOVE if child else 1.0)
-
-
 def _as_child(mesh: Mesh) -> Mesh:
     x, y, z = mesh.points.T
     above = np.clip(-y / 0.09, 0.0, 1.0)
-    wide = _CHILD_FACE + (_CHILD_CROWN - _CHILD_FACE) * above
+    wide = CHILD_FACE + (_CHILD_CROWN - CHILD_FACE) * above
     tall = np.where(y > 0, _CHILD_BELOW, _CHILD_ABOVE)
     return Mesh(
         floats(np.column_stack([x * wide, y * tall, z * wide])),

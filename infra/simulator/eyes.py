@@ -45,6 +45,8 @@ class Habit:
         >>> [round(habit.head_yaw(shift)) for shift in (5.0, 20.0, 60.0)]
         [2, 12, 43]
         """
+        if self.always:
+            return shift_deg
         return max(-NECK_REACH_DEG, min(NECK_REACH_DEG, self._of(shift_deg, self.across)))
 
     def head_pitch(self, shift_deg: float) -> float:
@@ -67,14 +69,16 @@ def turn_ms(turned_deg: float) -> float:
     return _TURN_MS + _TURN_MS_PER_DEG * abs(turned_deg)
 
 
-def landing_ms(shift_deg: float, head_shift_deg: float, *, heads_alone: bool = False) -> float:
+def landing_ms(
+    shift_deg: float, aside_deg: float, head_shift_deg: float, *, heads_alone: bool = False
+) -> float:
     """How long after a shift of gaze began the eyes rest on its goal: a saccade, or as long as the
-    head takes to bring the goal within the eyes' reach.
+    head takes to bring the goal, which was `aside_deg` from its direction, within the eyes' reach.
     """
     if heads_alone:
         return turn_ms(head_shift_deg)
     saccade = _SACCADE_MS + _SACCADE_MS_PER_DEG * abs(shift_deg)
-    beyond = abs(shift_deg) - EYES_REACH_DEG
+    beyond = abs(aside_deg) - EYES_REACH_DEG
     if beyond <= 0 or abs(head_shift_deg) < 1.0:
         return saccade
     part = min(1.0, beyond / abs(head_shift_deg))

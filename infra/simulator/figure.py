@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.simulator.body import body, neck, posture, shoulder_height_m
-from infra.simulator.bust import EYES_FORWARD_M, bust, crown_m
+from infra.simulator.bust import CHILD_FACE, EYES_FORWARD_M, bust
 from infra.simulator.clothes import WARDROBE, Appearance
 from infra.simulator.mesh import Mesh, joined
 from infra.simulator.people import Person
@@ -68,7 +68,7 @@ def eyes_place(person: Person) -> tuple[float, float, float]:
 
 def eyes_forward_m(person: Person) -> float:
     """How far the eyes lie before the head's axis."""
-    return EYES_FORWARD_M * (0.87 if person.kind == "child" else 1.0)
+    return EYES_FORWARD_M * (CHILD_FACE if person.kind == "child" else 1.0)
 
 
 def look_of(person: Person) -> Appearance:
@@ -97,11 +97,10 @@ def figure(person: Person, *, fine: bool = True) -> Figure:
         seated=person.kind == "wheelchair",
         stride=person.stride,
         apron=person.staff,
-        child=child,
     )
     chest = SQUARE @ turn(body_yaw(person), 0.0)
     # The head's place is the truth: the trunk leans so that the neck meets it.
-    top = rotation @ _NECK_TOP * (0.87 if child else 1.0)
+    top = rotation @ _NECK_TOP * (CHILD_FACE if child else 1.0)
     foot = np.array([person.x_m, person.y_m, 0.0])
     above = np.array([0.0, 0.0, person.eyes_m])
     neck_top = chest.T @ (top + above)
@@ -109,7 +108,7 @@ def figure(person: Person, *, fine: bool = True) -> Figure:
     lean = np.array([neck_top[0], 0.0, neck_top[2] - _SHOULDERS_BACK_M])
     collar = shoulder_height_m(pose)
     leant = _leant(trunk, lean, collar, seated=pose.seated)
-    throat = neck(pose, neck_top - lean, 0.85 if child else 1.0)
+    throat = neck(pose, neck_top - lean, CHILD_FACE if child else 1.0)
     throat = _leant(throat, lean, collar, seated=pose.seated)
     return Figure(mesh.moved(rotation, shift), joined([leant, throat]).moved(chest, foot))
 
@@ -121,8 +120,3 @@ def _leant(mesh: Mesh, by_m: _Matrix, collar_m: float, *, seated: bool) -> Mesh:
     part = np.clip((height - hip) / (collar_m - hip), 0.0, 1.0)[:, None] ** 1.3
     points = mesh.points + (part * by_m).astype(np.float32)
     return Mesh(points, mesh.normals, mesh.uv, mesh.triangles)
-
-
-def crown_height_m(person: Person) -> float:
-    """How high the top of an upright head reaches."""
-    return person.eyes_m + crown_m(child=person.kind == "child")

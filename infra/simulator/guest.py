@@ -125,8 +125,8 @@ class Guest:
             hat=traits.hat,
             mask=traits.mask,
             staff=traits.staff,
-            eyes_yaw_deg=_within_reach(wrapped(gaze_yaw - head_yaw)),
-            eyes_pitch_deg=_within_reach(gaze_pitch - head_pitch),
+            eyes_yaw_deg=_reached(wrapped(gaze_yaw - head_yaw), target_id),
+            eyes_pitch_deg=_reached(gaze_pitch - head_pitch, target_id),
             body_yaw_deg=wrapped(body),
         )
 
@@ -210,6 +210,9 @@ def settled(
     return traits.habit.head_yaw(shift), traits.habit.head_pitch(tilt), shift, tilt
 
 
-def _within_reach(angle_deg: float) -> float:
-    """What eyes cannot reach is not looked at: only while the gaze is on its way."""
+def _reached(angle_deg: float, target_id: str | None) -> float:
+    """Eyes on the way to what the head does not yet let them reach wait at the end of their reach;
+    those that rest on a target are there."""
+    if target_id is not None:
+        return angle_deg
     return max(-EYES_REACH_DEG, min(EYES_REACH_DEG, angle_deg))

@@ -27,24 +27,24 @@ _AROUND_MM = (22.0, 13.0)
 _LID_SHADE, _LID_MM = 0.45, 3.0
 
 
-def moved(face: Image, yaw_deg: float, pitch_deg: float) -> Image:
-    """The head's texture, (h, w, 3), with its eyes turned: yaw + to the picture's right, pitch +
-    upwards, against the head's direction."""
-    out = face.copy()
+def move(face: Image, yaw_deg: float, pitch_deg: float) -> None:
+    """Turn the eyes of the head's texture, (h, w, 3), in place: yaw + to the picture's right, pitch
+    + upwards, against the head's direction."""
     across = float(np.clip(_EYEBALL_MM * np.sin(np.radians(yaw_deg)), -_FURTHEST_MM, _FURTHEST_MM))
     down = float(np.clip(-_EYEBALL_MM * np.sin(np.radians(pitch_deg)), -4.0, 4.0))
     x_mm, y_mm = _places_mm()
     for pupil_mm in _PUPILS_MM:
-        _move(out, x_mm - pupil_mm, y_mm, 1 if pupil_mm > 0 else -1, (across, down))
-    return out
+        _move(face, x_mm - pupil_mm, y_mm, 1 if pupil_mm > 0 else -1, (across, down))
 
 
-def _move(out: Image, x_mm: Floats, y_mm: Floats, side: int, shift_mm: tuple[float, float]) -> None:
+def _move(
+    face: Image, x_mm: Floats, y_mm: Floats, side: int, shift_mm: tuple[float, float]
+) -> None:
     """One eye, in place; `x_mm` and `y_mm` are measured from its pupil."""
     near = (np.abs(x_mm) < _AROUND_MM[0]) & (np.abs(y_mm) < _AROUND_MM[1])
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    x, y, eye = x_mm[box], y_mm[box], out[box]
+    x, y, eye = x_mm[box], y_mm[box], np.ascontiguousarray(face[box])
     wide = np.where(x * side > 0, _OUTWARD_MM, _INWARD_MM)
     tall = np.where(y > 0, _DOWN_MM, _UP_MM)
     open_ = _soft(floats(1.0 - np.hypot(x / wide, y / tall)), 0.12)
@@ -63,7 +63,7 @@ def _move(out: Image, x_mm: Floats, y_mm: Floats, side: int, shift_mm: tuple[flo
     there = floats(cv2.warpAffine(ring, matrix, size))[..., None]
     pupil = floats(cv2.warpAffine(eye, matrix, size, borderMode=cv2.BORDER_REPLICATE))
     looking = white + (pupil - white) * there
-    out[box] = image(eye + (looking - eye) * open_[..., None])
+    face[box] = image(eye + (looking - eye) * open_[..., None])
 
 
 def _places_mm() -> tuple[Floats, Floats]:

@@ -222,7 +222,7 @@ class Looks:
         turned = math.hypot(head1 - head0, nod1 - nod0)
         moved = math.hypot(gaze1 - gaze0, tilt1 - tilt0)
         alone = self._traits.habit is HEADS_ALONE
-        landed = began + round(landing_ms(moved, turned, heads_alone=alone))
+        landed = began + round(landing_ms(moved, gaze1 - head0, turned, heads_alone=alone))
         return replace(rest, from_ms=landed, turned_ms=began + round(turn_ms(turned)))
 
     def _linger(self, until_ms: int) -> None:

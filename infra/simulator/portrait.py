@@ -71,6 +71,7 @@ def skin() -> Skin:
     return Skin(image(mixed), floats(hair))
 
 
+@lru_cache(maxsize=1)
 def texels() -> tuple[Floats, Floats]:
     """Angle (rad) and height (mm) of each texel of the head's part, (h, w) each."""
     x0, y0, x1, y1 = box_px("face")
@@ -108,7 +109,11 @@ def _strands(photo: Image, shape: tuple[int, ...]) -> Floats:
     around = np.vstack([around, around[::-1]])
     across = -(-shape[1] // around.shape[1])
     down = -(-shape[0] // around.shape[0])
-    return floats(np.tile(around, (down, across, 1))[: shape[0], : shape[1]]) * np.float32(0.9)
+    strands = np.tile(around, (down, across, 1))[: shape[0], : shape[1]] * np.float32(0.9)
+    # Both halves alike, so that they meet at the back.
+    half = shape[1] // 2
+    strands[:, -half:] = strands[:, half - 1 :: -1]
+    return floats(strands)
 
 
 def _continued(seen: Floats, known: Floats) -> Floats:

@@ -117,7 +117,8 @@ class Presence(Struct, frozen=True, kw_only=True):
     """A presence in a target's zone that has ended, of anybody who passed: the rung below dwell.
 
     `opportunity_ms` is the part of it in which place and heading let the person see the target
-    (opportunity to see); None where no calibration lets it be measured.
+    (opportunity to see); None where no calibration lets it be measured. `watched`: the person was a
+    watcher in it, so that its length is a dwell time of the audience; None where not measured.
     """
 
     presence_id: Id
@@ -127,6 +128,7 @@ class Presence(Struct, frozen=True, kw_only=True):
     entered_at_ms: TimeMs
     left_at_ms: TimeMs
     opportunity_ms: DurationMs | None = None
+    watched: bool | None = None
 
     def __post_init__(self) -> None:
         if self.left_at_ms < self.entered_at_ms:

@@ -16,6 +16,8 @@ from skimage import data
 from tritonclient.grpc.aio import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
+from infra.simulator.camera import ShelfCamera
+from infra.simulator.people import Person
 from infra.stack.environment import ensure_environment
 from infra.stack.settings import StackSettings
 from infra.stack.stack import EmbeddedStack
@@ -23,6 +25,7 @@ from infra.stack.state import StateFolder
 from infra.triton.errors import ProbeError
 from infra.triton.models import PreparedModel, prepare
 from infra.triton.probe import MODEL, probe
+from streams.contracts.layout import CameraPose
 
 pytestmark = pytest.mark.stack
 
@@ -179,6 +182,35 @@ async def test_a_person_is_found(
         assert answer["COUNT"].tolist() == [[1]]
         nose = answer["KEYPOINTS"][0, 0, NOSE, :2] * (1280, 720) - (700, 100)
         np.testing.assert_allclose(nose / 512, [0.43, 0.25], atol=0.03)
+
+
+@pytest.mark.parametrize("yaw_deg", [-30.0, 0.0, 30.0])
+async def test_heads_are_told_with_their_directions(
+    prepared: Prepare, serve: Serve, yaw_deg: float
+) -> None:
+    """Two simulated shoppers, one before the camera and one behind it with the back to it."""
+    pose = CameraPose(position_m=(0.0, 0.0, 1.6), horizontal_fov_deg=75.0)
+    shoppers = [
+        Person("turned", 0.4, 1.6, 1.7, yaw_deg, 0.0, None, appearance=1),
+        Person("away", -0.7, 1.8, 1.7, 180.0, 0.0, None, appearance=2),
+    ]
+    frame = ShelfCamera(pose, 1280, 720).render(shoppers)
+    aside_deg = float(np.degrees(np.arctan2(0.4, 1.6)))
+    model = prepared("yolov8n-pose")
+    assert model.head == "fsanet-var"
+    async with serve(model.repository) as client:
+        answer = await client.image(frame)
+    heads = answer["HEADS"][0][: answer["COUNT"][0, 0]]
+    boxes = answer["BOXES"][0]
+    [turned] = [row for row, box in zip(heads, boxes, strict=False) if (box[0] + box[2]) / 2 > 0.5]
+    # Against the line of sight, which runs aside to where the shopper stands.
+    assert turned[0] == pytest.approx(yaw_deg + aside_deg, abs=10.0)
+    assert turned[1] == pytest.approx(0.0, abs=10.0)
+    assert (turned[3:5] > 1).all()
+    assert turned[5] == pytest.approx(0.15 * 1280 / 2 / np.tan(np.radians(37.5)) / 1.65, rel=0.3)
+    # Who faces away has no direction.
+    others = [row for row, box in zip(heads, boxes, strict=False) if (box[0] + box[2]) / 2 < 0.5]
+    assert not np.any(others)
 
 
 async def test_batches_empty_frames_and_bad_frames(

@@ -134,7 +134,7 @@ async def test_a_shopper_from_pictures_to_events(
     network = Network(lambda i: person(face) if 2 <= i < 20 else NOBODY)
     ready: list[bool] = []
     report, outbox = await run(
-        shelf, Source(times(8000)), network, ready=lambda: ready.append(True)
+        shelf, Recording(times(8000)), network, ready=lambda: ready.append(True)
     )
     assert ready == [True]
     assert report.cameras[0].frames_captured == report.cameras[0].frames_inferred == 41

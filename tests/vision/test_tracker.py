@@ -78,3 +78,15 @@ def test_low_scores_are_not_people(tracker: PersonTracker) -> None:
 
 def test_names_are_random() -> None:
     assert random_track_id() != random_track_id()
+
+
+def test_what_a_network_says_of_a_head_goes_with_its_track(tracker: PersonTracker) -> None:
+    for i in range(2):
+        found = seen(at(0.1), at(0.6))
+        heads = np.array([[0, 0, 0, 0, 0, 0], [12, -5, 1, 6, 5, 40]], dtype=np.float32)
+        found = Detections(found.scores, found.boxes, found.keypoints, heads)
+        tracks = tracker.update(found, 200 * i)
+    left, right = sorted(tracks, key=lambda track: track.box[0])
+    assert left.head is None
+    assert right.head is not None
+    assert (right.head.yaw_deg, right.head.size_px) == (12.0, 40.0)

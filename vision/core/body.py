@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vision.core import motion as motions
 from vision.core.gaze import Direction, direction_of, smooth
 from vision.core.geometry import CameraModel, Vector
-from vision.core.head import estimate_head
+from vision.core.head import HeadReading, estimate_head
 from vision.core.motion import Motion, Wander
 from vision.core.place import Box, Place, follow, locate
 
@@ -31,7 +31,8 @@ class Track:
     """A detection that the tracker gave a name.
 
     `box` normalised; `keypoints` (17, 3) float32, x and y normalised, confidence, COCO order;
-    `since_ms`: the track's first detection, which may lie one picture back.
+    `since_ms`: the track's first detection, which may lie one picture back; `head`: what a
+    head-pose network says, if one looked.
     """
 
     track_id: str
@@ -39,6 +40,7 @@ class Track:
     keypoints: npt.NDArray[np.float32]
     score: float
     since_ms: int
+    head: HeadReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def look(track: Track, at_ms: int, camera: CameraModel | None, min_confidence: f
     """What a picture shows of `track`; no more than that it is there without a calibration."""
     if camera is None:
         return Sight(track, at_ms)
-    head = estimate_head(track.keypoints, camera, min_confidence)
+    head = estimate_head(track.keypoints, camera, min_confidence, track.head)
     place = locate(track.box, track.keypoints, head, camera, min_confidence, at_ms)
     if head is None:
         return Sight(track, at_ms, place)

@@ -145,13 +145,8 @@ class Draft:
             so_far = counts.get(here, Counts())
             sums = Counts(so_far.stitched + self.stitched, so_far.staff_excluded + self.staff)
             counts = {**counts, here: sums}
-        pairs = self.pairs
-        if (pairs and len(self.people) != len(scene.people)) or self.joined:
-            pairs = {
-                key: value
-                for key, value in pairs.items()
-                if key[0] in self.people and key[1] in self.people
-            }
+        there = self.people
+        pairs = {k: v for k, v in self.pairs.items() if k[0] in there and k[1] in there}
         strange = {key: v for key, v in self.strange.items() if key[0] in self.people}
         cameras = {**scene.cameras, here: self.at_ms}
         after = Scene(self.people, cameras, counts, pairs, strange, scene.joined + self.joined)

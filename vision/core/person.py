@@ -5,7 +5,7 @@ pictures alone drive the state machines, and under its name the person is counte
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from streams.contracts.layout import Point, Polygon
@@ -13,7 +13,14 @@ from vision.core import attention, crossing, dwell
 from vision.core.attention import Aim, Attention, AttentionRules, Glance
 from vision.core.body import Body, Sight, Track
 from vision.core.crossing import Crosser, DoorLine
-from vision.core.gaze import Corners, Direction, can_see, corners_probability, face_probability
+from vision.core.gaze import (
+    Corners,
+    Direction,
+    calibrated,
+    can_see,
+    corners_probability,
+    face_probability,
+)
 from vision.core.geometry import CameraModel, Vector, contains
 from vision.core.place import Box, Place, anchor
 from vision.core.targets import SceneRules, Target, before
@@ -31,7 +38,8 @@ class Person:
 
     `person_id` is the track id on the wire; `origin` the camera that saw the person first, which is
     part of the ids of all that is told; `bodies` by camera. `since_ms`, `led_since_ms`: when the
-    person was first seen, and since when `leader` leads. `doubted`: may be somebody whom another
+    person was first seen, and since when `leader` leads. `watched`: by target, when the person's
+    last gaze on it began. `doubted`: may be somebody whom another
     camera knows already, so that what happens is `held` until that is clear.
     """
 
@@ -43,6 +51,7 @@ class Person:
     led_since_ms: int
     stays: Mapping[str, dwell.Stay] = field(default_factory=dict)
     attention: Attention = field(default_factory=Attention)
+    watched: Mapping[str, int] = field(default_factory=dict)
     crossers: Mapping[str, Crosser] = field(default_factory=dict)
     staff: bool = False
     staff_since_ms: int | None = None
@@ -144,7 +153,13 @@ def observe(
     glance = Glance(at_ms, _aims(body, inside, around.rules), [t.target_id for t in inside])
     looked, gazes = attention.step(person.attention, glance, around.attention)
     events.extend(gazes)
-    return replace(person, attention=looked), events
+    began = {
+        gaze.look.target_id: gaze.look.started_at_ms
+        for gaze in gazes
+        if isinstance(gaze, attention.GazeBegan)
+    }
+    watched = {**person.watched, **began} if began else person.watched
+    return replace(person, attention=looked, watched=watched), events
 
 
 def miss(person: Person, at_ms: int, around: Surroundings) -> tuple[Person, list[PersonEvent]]:
@@ -289,16 +304,29 @@ def _aims(body: Body, inside: list[Target], rules: SceneRules) -> dict[str, Aim]
     head_m, direction = body.head_m, body.direction
     if head_m is None or direction is None:
         return None
-    aims: dict[str, Aim] = {}
-    for target in inside:
+    odds = aims_at(head_m, direction, inside, rules.gaze_sigma_deg)
+    return {
+        target.target_id: Aim(odds[target.target_id], math.dist(head_m, target.middle))
+        for target in inside
+        if target.target_id in odds
+    }
+
+
+def aims_at(
+    head_m: Vector, direction: Direction, targets: Iterable[Target], gaze_sigma_deg: float
+) -> dict[str, float]:
+    """The calibrated probability of each target, of those before which somebody stands and which
+    have a place that gaze may rest on."""
+    shares: dict[str, float] = {}
+    for target in targets:
         if target.face is not None:
-            odds = face_probability(head_m, direction, target.face, rules.gaze_sigma_deg)
+            share = face_probability(head_m, direction, target.face, gaze_sigma_deg)
         elif target.corners is not None:
-            odds = corners_probability(head_m, direction, target.corners, rules.gaze_sigma_deg)
+            share = corners_probability(head_m, direction, target.corners, gaze_sigma_deg)
         else:
             continue
-        aims[target.target_id] = Aim(odds, math.dist(head_m, target.middle))
-    return aims
+        shares[target.target_id] = share
+    return calibrated(shares)
 
 
 def _put(stays: dict[str, dwell.Stay], target_id: str, stay: dwell.Stay | None) -> None:

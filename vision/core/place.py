@@ -71,9 +71,11 @@ def locate(
     feet = _from_feet(box, camera, at_ms)
     if feet is not None:
         found.append(feet)
-    trunk = _from_trunk(keypoints, camera, min_confidence, at_ms)
-    if trunk is not None:
-        found.append(trunk)
+    # Where a face tells better than a trunk at its distance could, the trunk is not looked at.
+    if head is None or head.distance_sigma_m > _TRUNK_SIGMA * head.position_m[2]:
+        trunk = _from_trunk(keypoints, camera, min_confidence, at_ms)
+        if trunk is not None:
+            found.append(trunk)
     return min(found, key=lambda place: place.sigma_m, default=None)
 
 

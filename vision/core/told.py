@@ -35,13 +35,16 @@ class DwellOutput:
 
 @dataclass(frozen=True, slots=True)
 class PresenceOutput:
-    """A presence ended; `opportunity_ms` is None where it cannot be measured."""
+    """A presence ended; `opportunity_ms`, and whether the person was a watcher in it, are None
+    where they cannot be measured.
+    """
 
     person_id: str
     target: Target
     stay: dwell.Stay
     opportunity_ms: int | None
     origin: str = ""
+    watched: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,9 @@ def outputs_of(
     stay = told.stay
     if stay.dwelling and not stay.staff:
         outputs.append(DwellOutput(name, target, told, origin, camera_id))
-    opportunity_ms = None
+    opportunity_ms, watched = None, None
     if stay.measured:
         opportunity_ms = 0 if stay.staff else stay.opportunity_ms
-    return [*outputs, PresenceOutput(name, target, stay, opportunity_ms, origin)]
+        looked_ms = person.watched.get(target.target_id, -1)
+        watched = not stay.staff and looked_ms >= stay.entered_at_ms
+    return [*outputs, PresenceOutput(name, target, stay, opportunity_ms, origin, watched)]

@@ -90,12 +90,13 @@ async def measure(
         if plan.recording is not None:
             save(plan.recording, mark, info, recordings)
     say("replaying and scoring")
-    return await _scored(plan, recordings, info, began_s)
+    return await score(plan, recordings, info, began_s)
 
 
-async def _scored(
+async def score(
     plan: TruthPlan, recordings: Sequence[Recording], info: DetectorInfo, began_s: float
 ) -> TruthReport:
+    """Replays and scores what was recorded; `began_s` is on the monotonic clock."""
     count = len(plan.cameras)
     truths = [_truth(plan, stretch) for stretch in plan.stretches]
     outcomes = {

@@ -13,9 +13,8 @@ from infra.simulator.crowd import Crowd
 from infra.simulator.people import Person as Guest
 from infra.simulator.people import facing
 from streams.contracts.layout import Point
-from vision.core.gaze import face_probability
 from vision.core.geometry import contains, meet_shelf
-from vision.core.person import Person, Surroundings
+from vision.core.person import Person, Surroundings, aims_at
 from vision.core.targets import Target
 from vision.pipeline import View
 
@@ -113,8 +112,5 @@ def probabilities(person: Person, around: Surroundings) -> dict[str, float] | No
     head_m, direction = person.head_m, person.direction
     if head_m is None or direction is None:
         return None
-    return {
-        name: face_probability(head_m, direction, target.face, around.rules.gaze_sigma_deg)
-        for name, target in around.targets.items()
-        if name in person.stays and target.face is not None
-    }
+    inside = [target for name, target in around.targets.items() if name in person.stays]
+    return aims_at(head_m, direction, inside, around.rules.gaze_sigma_deg)

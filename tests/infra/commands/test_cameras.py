@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import cv2
+import av
 import numpy as np
 import pytest
 from pydantic import SecretStr
@@ -29,11 +29,15 @@ def area(*names: str) -> StoreLayout:
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
+    # By PyAV: OpenCV takes its log level when it first opens a video, and other tests look at that.
     path = tmp_path / "shop.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
-    for _ in range(3):
-        writer.write(np.zeros((48, 64, 3), dtype=np.uint8))
-    writer.release()
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for _ in range(3):
+            grey = np.zeros((48, 64, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="bgr24")))
+        container.mux(stream.encode())
     return path
 
 

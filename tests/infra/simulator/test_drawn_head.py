@@ -120,6 +120,14 @@ def test_a_turn_is_drawn_as_large_as_it_is(yaw: int) -> None:
     assert drawn_deg == pytest.approx(yaw, abs=1.5)
 
 
+def test_the_mesh_for_far_heads_is_the_same_head() -> None:
+    fine, coarse = bust(), bust(fine=False)
+    assert len(coarse.triangles) < 0.45 * len(fine.triangles)
+    skin = coarse.points[: len(head.rows_mm()[::2]) * len(head.angles_rad()[::2])]
+    middle = np.argmax(skin[:, 2])
+    assert skin[middle] * 1000.0 == pytest.approx(head.LANDMARKS_MM["pronasale"], abs=2.0)
+
+
 @pytest.mark.parametrize("name", sorted(head.LANDMARKS_MM))
 def test_the_surface_has_the_published_measures(name: str) -> None:
     x, y, z = head.LANDMARKS_MM[name]

@@ -319,6 +319,8 @@ class TestWithPose:
         _, told = play(posed, pictures)
         tea = [o for o in told if isinstance(o, PresenceOutput) and o.target.target_id == "tea"]
         assert [(o.opportunity_ms, o.stay.seen_at_ms) for o in tea] == [(1200, 2000)]
+        watched = {o.target.target_id: o.watched for o in told if isinstance(o, PresenceOutput)}
+        assert watched == {"tea": True, "top": False}
 
 
 picture = st.tuples(
@@ -366,7 +368,7 @@ def test_attention_within_dwell_within_presence(
             if gaze.person_id == presence.person_id
             and gaze.target.target_id == presence.target.target_id
             and presence.stay.entered_at_ms <= gaze.event.look.started_at_ms
-            and gaze.event.look.faced_at_ms <= presence.stay.seen_at_ms
+            and (gaze.event.look.ended_at_ms or 0) <= presence.stay.seen_at_ms
         ]
         assert sum(look.attention_ms for look in within) <= length_ms
         gazes = [gaze for gaze in gazes if gaze.event.look not in within]
