@@ -59,15 +59,16 @@ async def handle_or_bury(
     outbox: Outbox,
     record: Incoming,
     handle: Callable[[Incoming], Awaitable[None]],
-) -> None:
-    """The edge of a consumer's loop: `handle` deals with the record, or it becomes a dead letter.
+) -> bool:
+    """The edge of a consumer's loop: `handle` deals with the record, or it becomes a dead letter
+    (False).
 
     Returns when one or the other is done, so that the record may be acknowledged; a dead letter
     that the broker does not take is sent until it does.
     """
     try:
         await handle(record)
-        return
+        return True
     except Exception as error:  # whatever is wrong with one record must not stop the others
         log.warning(
             "%s partition %d offset %d goes to the dead letters: %s: %s",
@@ -89,7 +90,7 @@ async def handle_or_bury(
     while True:
         try:
             await outbox.deliver([letter])
-            return
+            return False
         except DeliveryError as error:
             log.warning("a dead letter waits: %s", error)
             await asyncio.sleep(_RETRY_S)

@@ -4,7 +4,7 @@ member, raw bytes, no tables and no web server; it can be told where to read on.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +14,11 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from streams.errors import DeliveryError
+from streams.metrics import Handled, Standing, Telling, exposed
 from streams.ports import Incoming
 from streams.settings import ProcessorSettings
 
@@ -80,11 +83,40 @@ class StoringConsumer(driver.Consumer):
         if not self.assignment():
             return {}
         offsets = await self.seek_to_committed()
-        return {
+        stored = {
             TopicPartition(tp.topic, tp.partition): offset
             for tp, offset in offsets.items()
             if offset is not None
         }
+        standing = cast(StreamsApp, self.app).standing
+        standing.stored = {(tp.topic, tp.partition): offset for tp, offset in stored.items()}
+        return stored
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        stored: bool = await super()._commit(offsets)
+        if stored:
+            self._note(offsets)
+        return stored
+
+    def _note(self, offsets: Mapping[TP, int]) -> None:
+        standing = cast(StreamsApp, self.app).standing
+        standing.commits += 1
+        standing.stored.update({(tp.topic, tp.partition): o for tp, o in offsets.items()})
+
+    def lags(self) -> dict[tuple[str, int], int]:
+        """How many records of each assigned partition are not stored as handled, as far as the
+        last fetches told; not of a partition that was never stored nor fetched.
+        """
+        stored = cast(StreamsApp, self.app).standing.stored
+        lags: dict[tuple[str, int], int] = {}
+        for tp in self.assignment():
+            try:
+                end: int | None = self.highwater(tp)
+            except AssertionError:  # taken away meanwhile, on the consumer's own thread
+                continue
+            if end is not None:
+                lags[tp.topic, tp.partition] = max(0, end - stored.get((tp.topic, tp.partition), 0))
+        return lags
 
     async def store(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Stores these offsets for the group, also lower ones than it had; reading starts there."""
@@ -101,6 +133,9 @@ class StreamsApp(faust.App):
 
     #: A stop that takes longer than this is cut short, in seconds.
     stop_deadline_s: float = 10.0
+
+    #: What it has stored, and how often.
+    standing: Standing
 
     @property
     def storing(self) -> StoringConsumer:
@@ -119,6 +154,7 @@ class StreamsApp(faust.App):
         """Calls `act` when partitions have been assigned, before anything is read from them."""
 
         async def handler(*_: Any, **__: Any) -> None:
+            self.standing.assignments += 1
             await act()
 
         self.on_rebalance_complete.connect(cast(Any, handler))
@@ -139,8 +175,34 @@ class StreamsApp(faust.App):
 
         self.task(run, traced=False)
 
+    def expose(self, settings: ProcessorSettings, handled: Handled, more: Collector) -> None:
+        """Tells Prometheus of itself, and what `more` has to say, where the settings ask for it."""
+
+        async def run() -> None:
+            async with exposed(settings, _Consumed(self, handled), more):
+                while not self.should_stop:
+                    await self.sleep(1.0)
+
+        if settings.metrics_port is not None:
+            self.task(run, traced=False)
+
     def _new_transport(self) -> driver.Transport:
         return _Transport(self.conf.broker_consumer, self)
+
+
+class _Consumed:
+    """What every Faust application of ours tells of its reading."""
+
+    def __init__(self, app: StreamsApp, handled: Handled) -> None:
+        self._app = app
+        self._handled = handled
+
+    def collect(self) -> Iterable[Metric]:
+        """See Prometheus' `Collector`."""
+        telling = Telling(str(self._app.conf.id))
+        yield telling.lag(self._app.storing.lags())
+        yield from telling.standing(self._app.standing)
+        yield from telling.handled(self._handled)
 
 
 def new_app(settings: ProcessorSettings, *, group: str, member: str) -> StreamsApp:
@@ -172,6 +234,7 @@ def new_app(settings: ProcessorSettings, *, group: str, member: str) -> StreamsA
         worker_redirect_stdouts=False,
     )
     app.stop_deadline_s = settings.stop_deadline_s
+    app.standing = Standing()
     return app
 
 

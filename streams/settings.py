@@ -12,6 +12,14 @@ Bootstrap = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9._\-\[\]:]+:\d{1,5}(,[A-Za-z0-9._\-\[\]:]+:\d{1,5})*$")
 ]
 
+#: Off when it is not given; 0 takes a free one.
+MetricsPort = Annotated[
+    int | None, Field(ge=0, le=65_535, description="Port at which Prometheus may ask for figures")
+]
+MetricsHost = Annotated[
+    str, Field(min_length=1, description="Address of that port; this machine alone by default")
+]
+
 
 class KafkaSettings(BaseSettings):
     """What every process of the streams needs: the broker, and a folder for itself."""
@@ -49,6 +57,8 @@ class ProcessorSettings(KafkaSettings):
         ge=0,
         description="How far before the log's end to read again when the broker has lost its tail",
     )
+    metrics_port: MetricsPort = None
+    metrics_host: MetricsHost = "127.0.0.1"
 
 
 class ReactSettings(ProcessorSettings):

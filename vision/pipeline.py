@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from streams.contracts.layout import Camera, StoreLayout
 from vision.area import AreaScene
 from vision.cameras.supervised import CameraHealth, health_of
@@ -197,7 +199,9 @@ class CameraPipeline:
         around, tracker = self._prepare(frame)
         detections = self._no_measure.without_hidden(detections)
         tracks = tracker.update(detections, frame.captured_at_ms)
-        self._rate = seen(self._rate, frame.captured_at_ms, len(tracks), self._rules)
+        # A first detection has no track yet, and wakes the camera all the same.
+        people = int(np.count_nonzero(detections.scores >= self.camera.min_person_score))
+        self._rate = seen(self._rate, frame.captured_at_ms, people, self._rules)
         outputs = context.area.step(tracks, frame.captured_at_ms, around)
         self._last = Stamp(frame.captured_at_ms, inferred_at_ms, context.now_ms())
         self._tell(outputs, self._last)

@@ -19,7 +19,7 @@ from msgspec import Struct
 from infra.bench.soak_world import BayDetector, BaySource, BayWorld, Counts, Plan, bay
 from infra.layouts import load_layout
 from infra.simulator.metrics import rules_of
-from infra.simulator.sensing import NOISELESS, USUAL
+from infra.simulator.sensing import USUAL, Noise
 from streams.contracts.codec import encode
 from streams.contracts.topics import Topic
 from streams.contracts.vision import Audience, Crossing, DwellBatch, GazeBatch
@@ -36,6 +36,9 @@ _LOOK_EVERY_S = 1.0
 
 #: People of whom it is remembered that they were counted: far more than are there at a time.
 _REMEMBERED = 1_000
+
+#: Without errors, and with heads whose direction is known from every side.
+_EXACT = Noise(whole=True)
 
 _START_MS = 1_767_225_600_000
 
@@ -121,8 +124,8 @@ def soak_settings() -> GatewaySettings:
         {
             "floor_margin_m": 0.0,
             "screen_fixation_ms": 600,
-            "name_probability": 0.35,
-            "keep_probability": 0.25,
+            "name_probability": 0.25,
+            "keep_probability": 0.2,
             "adaptive_rate": "never",
             "frames_in_flight": 1,
             "nudge_limit_deg": 0.0,
@@ -216,7 +219,7 @@ def _report(
         fps=plan.fps,
         idle_fps=plan.idle_fps,
         people_per_min=plan.people_per_min,
-        noise="none" if plan.noise == NOISELESS else "usual",
+        noise="none" if plan.noise == _EXACT else "usual",
         seed=plan.seed,
         frames=sum(camera.frames_inferred for report in reports for camera in report.cameras),
         events=tally.events,
@@ -253,7 +256,7 @@ def soak_plans(
             people_per_min=people_per_hour / 60,
             fps=fps,
             idle_fps=idle_fps,
-            noise=USUAL if noisy else NOISELESS,
+            noise=USUAL if noisy else _EXACT,
             lone=not noisy,
         )
         for number in range(cameras)

@@ -43,7 +43,7 @@ _STAY_SLACK_MS = 700
 _GAZE_SLACK_MS = 500
 
 #: Nor is one whose head points at a target, or this far beside it, for this long without looking.
-_BESIDE_DEG = 12.0
+_BESIDE_DEG = 18.0
 _STARE_MS, _STARE_STEP_MS = 400, 100
 
 

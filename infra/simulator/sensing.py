@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.simulator.people import Person
-from infra.simulator.skeleton import Skeleton, skeleton_of
+from infra.simulator.skeleton import skeleton_of
 from vision.core.geometry import CameraModel
 from vision.ports import Detections
 
@@ -42,7 +42,8 @@ class Noise:
     `keypoint_px`, `box_px`: one sigma in a picture 1280 px wide; `missed`: share of the bodies that
     are not found; `false_per_picture`: bodies found where none is, on average; `hides`: bodies hide
     each other, and who is hidden more than `merged` is one with the nearer; `switches_per_min`: how
-    often a person before the camera gets a new track (streams of tracks alone).
+    often a person before the camera gets a new track (streams of tracks alone). `whole`: a face
+    that is seen at all is seen with both its sides, as no real one is; for exact tests.
     """
 
     keypoint_px: float = 0.0
@@ -52,6 +53,7 @@ class Noise:
     hides: bool = False
     merged: float = 0.7
     switches_per_min: float = 0.0
+    whole: bool = False
 
 
 NOISELESS = Noise()
@@ -95,7 +97,7 @@ def named_detections(
     """`detections`, and who each of them is in truth; None for one that is nobody."""
     if not people and noise.false_per_picture == 0:
         return _NOBODY, ()
-    bodies = [body for person in people if (body := _seen(person, camera)) is not None]
+    bodies = [body for person in people if (body := _seen(person, camera, noise)) is not None]
     if noise.hides:
         bodies = _hidden(bodies, noise.merged)
     if noise.missed > 0:
@@ -119,7 +121,7 @@ def named_detections(
     return found, tuple(names[index] for index in order)
 
 
-def _seen(person: Person, camera: CameraModel) -> _Body | None:
+def _seen(person: Person, camera: CameraModel, noise: Noise) -> _Body | None:
     """The body in the picture; None where it is out of it."""
     skeleton = skeleton_of(person)
     eye = np.asarray(camera.position_m)
@@ -136,12 +138,14 @@ def _seen(person: Person, camera: CameraModel) -> _Body | None:
     wide_px = (box[2] - box[0]) * camera.width_px
     if wide_px < _LEAST_PX or area <= 0 or _area(box) < _LEAST_PART * area:
         return None
-    return _Body(person.person_id, away, box, _points(person, skeleton, picture[:17], eye))
-
-
-def _points(person: Person, skeleton: Skeleton, seen: Floats, eye: Floats) -> Floats:
-    """Keypoints, (17, 3): x, y normalised, and confidence by what is in sight."""
     sure = _CONFIDENCE * skeleton.seen(eye)
+    if noise.whole and sure[0] > 0:
+        sure[:5] = _CONFIDENCE
+    return _Body(person.person_id, away, box, _points(person, sure, picture[:17]))
+
+
+def _points(person: Person, sure: Floats, seen: Floats) -> Floats:
+    """Keypoints, (17, 3): x, y normalised, and confidence by what is in sight."""
     if person.mask:
         sure[0] *= _MASKED
     if person.hat:

@@ -1,25 +1,29 @@
 """The agents of `measure`: each record goes to the measurer, one at a time."""
 
+from time import perf_counter
 from typing import Any
 
 import faust
 
 from streams.faust_app import bytes_topic, incoming
 from streams.measure.measurer import ATTENTION_TOPICS, BASKET_TOPICS, Measurer
+from streams.metrics import Handled
 
 #: What the processor reads.
 TOPICS = (*ATTENTION_TOPICS, *BASKET_TOPICS)
 
 
-def attach(app: faust.App, measurer: Measurer) -> None:
-    """Gives `app` an agent for each topic."""
+def attach(app: faust.App, measurer: Measurer, handled: Handled) -> None:
+    """Gives `app` an agent for each topic; what they did is noted in `handled`."""
     for name in TOPICS:
-        _attach(app, measurer, name)
+        _attach(app, measurer, handled, name)
 
 
-def _attach(app: faust.App, measurer: Measurer, name: str) -> None:
+def _attach(app: faust.App, measurer: Measurer, handled: Handled, name: str) -> None:
     # One at a time: with more, Faust commits past messages that are still in hand.
     @app.agent(bytes_topic(app, name), name=f"measure.{name}", concurrency=1)
     async def agent(stream: Any) -> None:
         async for event in stream.events():
-            await measurer.on_record(incoming(event.message))
+            began_s = perf_counter()
+            good = await measurer.on_record(incoming(event.message))
+            handled.note(name, perf_counter() - began_s, buried=not good)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from skimage import data
 from tritonclient.grpc.aio import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
+from infra import triton as templates
 from infra.simulator.camera import ShelfCamera
 from infra.simulator.people import Person
 from infra.stack.environment import ensure_environment
@@ -281,6 +283,44 @@ class TritonPythonModel:
 '''
 
 
+_HEAD_STAND_IN = '''
+"""Answers for one head at a time, as the file of the network does."""
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    def execute(self, requests):
+        for request in requests:
+            crop = pb_utils.get_input_tensor_by_name(request, "input").as_numpy()
+            assert crop.shape == (1, 3, 64, 64) and abs(crop).max() <= 1.0
+        angles = pb_utils.Tensor("output", np.array([[11.0, 22.0, 33.0]], np.float32))
+        return [pb_utils.InferenceResponse([angles]) for _ in requests]
+'''
+
+
+def _add_head_stand_in(repository: Path) -> None:
+    """The model shopper_head, with the template's own configuration."""
+    head = repository / "shopper_head"
+    (head / "1").mkdir(parents=True)
+    (head / "configs").mkdir()
+    (head / "1" / "model.py").write_text(_HEAD_STAND_IN)
+    template = Path(templates.__file__).parent / "repository/shopper_head/config.pbtxt"
+    config = Template(template.read_text()).substitute(
+        head_input="input", head_output="output", head_side="64", head_angles="3"
+    )
+    config = config.replace('backend: "onnxruntime"', 'backend: "python"')
+    (head / "configs" / "embedded.pbtxt").write_text(config)
+    (head / "config.pbtxt").write_text(config)
+    detector = repository / MODEL / "configs" / "embedded.pbtxt"
+    settings = {"head_network": "stand-in", "head_input": "input", "head_output": "output"}
+    lines = [
+        f'parameters {{ key: "{key}", value: {{ string_value: "{value}" }} }}'
+        for key, value in settings.items()
+    ]
+    detector.write_text("\n".join([detector.read_text(), *lines]))
+
+
 async def test_the_production_config_calls_the_network_as_another_model(
     prepared: Prepare, serve: Serve, astronaut: np.ndarray, tmp_path: Path
 ) -> None:
@@ -295,8 +335,13 @@ async def test_the_production_config_calls_the_network_as_another_model(
         config.replace('backend: "onnxruntime"', 'backend: "python"')
     )
     (network / "1" / "model.py").write_text(_STAND_IN)
+    _add_head_stand_in(repository)
     async with serve(repository) as client:
-        _shows_the_astronaut(await client.image(astronaut))
+        answer = await client.image(astronaut)
+        _shows_the_astronaut(answer)
+        # Minus what the stand-in answers, and the network's own zero of pitch.
+        np.testing.assert_allclose(answer["HEADS"][0, 0, [0, 2]], [-11.0, 33.0])
+        assert answer["HEADS"][0, 0, 5] > 50
         _shows_the_astronaut(await client.jpeg(_encode(astronaut), _encode(astronaut)), 1)
         # A square frame fills its input: this one stays black, and shares batches with others.
         black = np.zeros((512, 512, 3), np.uint8)

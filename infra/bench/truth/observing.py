@@ -41,14 +41,16 @@ class Observer:
         self.samples: list[Sample] = []
 
     def take(self, view: View) -> None:
-        """One camera's newest picture: the people whom this camera leads."""
+        """One camera's newest picture: the people whom this camera leads. Of somebody who may be
+        known to another camera already nothing is told until that is clear."""
         at_ms = view.scene.cameras[view.camera_id]
         if at_ms > self._at_ms:
             self.close()
             self._at_ms = at_ms
         for person in view.scene.people.values():
             leads = person.leader == view.camera_id and person.seen_at_ms == at_ms
-            if leads and person.place is not None and not person.staff:
+            counts = not person.staff and not person.doubted
+            if leads and counts and person.place is not None:
                 found = probabilities(person, view.around)
                 self._seen[person.person_id] = _Seen(person.place.point_m, found)
 
