@@ -129,6 +129,7 @@ def soak_settings() -> GatewaySettings:
             "adaptive_rate": "never",
             "frames_in_flight": 1,
             "nudge_limit_deg": 0.0,
+            "gaze_sigma_deg": 1.0,
         }
     )
 

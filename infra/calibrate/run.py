@@ -69,6 +69,7 @@ async def run_walk_page(
         prompts = tasks.create_task(_prompt(session, say))
         stopping = tasks.create_task(stop.wait())
         await asyncio.wait((prompts, stopping, camera), return_when=asyncio.FIRST_COMPLETED)
+        ended = camera.done() and not prompts.done() and not stop.is_set()
         if prompts.done():
             # The page fetches its verdict.
             await asyncio.sleep(1.0)
@@ -76,18 +77,24 @@ async def run_walk_page(
         prompts.cancel()
         stopping.cancel()
         await asyncio.wait((camera, page))
+    if ended:
+        raise CaptureError(
+            "the camera's pictures ended before the walk test did; name a live camera"
+        )
 
 
 async def _prompt(session: WalkSession, say: Say) -> None:
     """Tells the prompts as they come; returns once the verdict is there."""
     last: object = None
+    stood = ""
     while not session.over.is_set():
         state = session.state()
         prompt = (state["phase"] == "ready", state.get("number"))
         if state["phase"] in ("ready", "turn", "hold") and prompt != last:
             last = prompt
-            if state["phase"] == "ready" or state.get("walks"):
-                say(state["stand"])
+            if state["stand"] != stood:
+                stood = state["stand"]
+                say(stood)
             if state["face"]:
                 say(f"  {state['number']:>2}/{state['prompts']}  Face {state['face']}.")
         await asyncio.sleep(_TICK_S)

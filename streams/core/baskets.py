@@ -121,6 +121,16 @@ class BasketWindows:
         self._changed.add(key)
         return "late" if late else "added"
 
+    @property
+    def watermarks(self) -> Watermarks:
+        """How far each till's store has told."""
+        return self._watermarks
+
+    def sizes(self) -> dict[str, int]:
+        """How much is kept."""
+        baskets = sum(len(each.baskets) + len(each.late) for each in self._windows.values())
+        return {"basket_windows": len(self._windows), "baskets": baskets}
+
     def changed(self) -> list[BasketWindow]:
         """The windows that changed since the last call."""
         rows = self._leaving

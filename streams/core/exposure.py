@@ -67,6 +67,14 @@ class Exposures:
         self._leaving: list[Exposure] = []
         self.outcomes: Counter[Outcome] = Counter()
 
+    def sizes(self) -> dict[str, int]:
+        """How much is kept."""
+        screens = self._screens.values()
+        return {
+            "plays": sum(len(screen.plays) for screen in screens),
+            "screen_facts": sum(len(screen.facts) for screen in screens),
+        }
+
     def add_play(self, play: Play, log: str, offset: int, horizon_ms: int) -> Outcome:
         """Takes the beginning or the end of a play in; a stamp beyond `horizon_ms` is a wrong
         clock's and moves no other further than that.

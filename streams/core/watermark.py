@@ -34,6 +34,16 @@ class Watermarks:
         self._newest_ms[key] = at_ms
         return at_ms
 
+    def spans_ms(self) -> dict[str, tuple[int, int]]:
+        """For each log, the newest time of the source that told least far and of the one that
+        told furthest.
+        """
+        spans: dict[str, tuple[int, int]] = {}
+        for (log, _), at_ms in self._newest_ms.items():
+            oldest_ms, newest_ms = spans.get(log, (at_ms, at_ms))
+            spans[log] = min(oldest_ms, at_ms), max(newest_ms, at_ms)
+        return spans
+
     def is_late(self, log: str, source: str, *, window_end_ms: int, lateness_ms: int) -> bool:
         """Whether `source` has told of a time at which a window that ended then takes no more."""
         return self._newest_ms.get((log, source), 0) >= window_end_ms + lateness_ms

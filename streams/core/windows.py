@@ -130,6 +130,19 @@ class AttentionWindows:
         #: Facts with a stamp from the future, which moved the clocks less far than they say.
         self.clamped = 0
 
+    @property
+    def watermarks(self) -> Watermarks:
+        """How far each source has told."""
+        return self._watermarks
+
+    def sizes(self) -> dict[str, int]:
+        """How much is kept."""
+        targets = self._targets.values()
+        return {
+            "windows": sum(len(target.windows) for target in targets),
+            "facts": sum(len(target.facts) for target in targets),
+        }
+
     def observe(self, log: str, source: str, at_ms: int) -> None:
         """A message of `source` was read, with or without facts."""
         self._watermarks.observe(log, source, at_ms)

@@ -24,7 +24,9 @@ from streams.kafka_log import (
     side_consumer,
 )
 from streams.measure import agents
+from streams.measure.figures import Measured
 from streams.measure.measurer import BASKET_TOPICS, Measurer
+from streams.metrics import Handled
 from streams.ports import Incoming
 from streams.settings import MeasureSettings
 
@@ -43,7 +45,9 @@ def create_app(
     """
     app = new_app(settings, group=settings.group, member=settings.member)
     measurer = Measurer(settings, layout, experiment, FaustOutbox(app))
-    agents.attach(app, measurer)
+    handled = Handled()
+    agents.attach(app, measurer, handled)
+    app.expose(settings, handled, Measured(measurer, _now_ms))
     placed = asyncio.Event()
 
     async def let_go() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from streams.contracts import codec
 from streams.contracts.experiment import Experiment
@@ -41,6 +42,16 @@ ATTENTION_TOPICS = (GAZE.name, DWELL.name, AUDIENCE.name, PLAY.name)
 BASKET_TOPICS = (BASKET.name,)
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many facts, plays and baskets were added, repeated, late or dropped; `clamped` of them
+    had a stamp from the future.
+    """
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    clamped: int = 0
+
+
 class Measurer:
     """The windows of the partitions that this worker holds."""
 
@@ -63,6 +74,10 @@ class Measurer:
         self._exposures: dict[int, Exposures] = {}
         self._baskets: dict[int, BasketWindows] = {}
         self._emitting = asyncio.Lock()
+        self._counted = Counts()
+        self._recalled = Counts()
+        #: Rows that the broker took, by topic.
+        self.emitted: Counter[str] = Counter()
         self.hold({}, {})
 
     def hold(
@@ -72,6 +87,8 @@ class Measurer:
         before a partition's floor it does not know all.
         """
         settings = self._settings
+        self._counted = self.counts()
+        self._recalled = Counts()
         self._attention = {
             partition: tuple(
                 AttentionWindows(
@@ -121,10 +138,13 @@ class Measurer:
             exposures.mark_all_changed()
         for baskets in self._baskets.values():
             baskets.mark_all_changed()
+        self._recalled = self._kept_counts()
 
-    async def on_record(self, record: Incoming) -> None:
-        """A record of any of the topics. Returns when it may be acknowledged."""
-        await handle_or_bury(CONSUMER, self._outbox, record, self._handle)
+    async def on_record(self, record: Incoming) -> bool:
+        """A record of any of the topics. Returns when it may be acknowledged; False where it went
+        to the dead letters.
+        """
+        return await handle_or_bury(CONSUMER, self._outbox, record, self._handle)
 
     async def emit(self) -> None:
         """Tells the windows that changed. Those that the broker does not take wait."""
@@ -145,27 +165,58 @@ class Measurer:
                 if not await self._deliver(records):
                     baskets.mark_changed(sums)
 
-    def outcomes(self) -> Counter[Outcome]:
-        """How many facts and baskets were added, repeated, late or dropped."""
-        total: Counter[Outcome] = Counter()
+    def counts(self) -> Counts:
+        """What became of the facts, plays and baskets that were handled here, not of those that
+        were only remembered: it does not fall when partitions come and go.
+        """
+        kept, recalled = self._kept_counts(), self._recalled
+        return Counts(
+            self._counted.outcomes + (kept.outcomes - recalled.outcomes),
+            self._counted.clamped + kept.clamped - recalled.clamped,
+        )
+
+    def sizes(self) -> Counter[str]:
+        """How much is kept of each kind."""
+        total: Counter[str] = Counter()
         for attention in self._all_attention():
-            total.update(attention.outcomes)
+            total.update(attention.sizes())
         for exposures in self._exposures.values():
-            total.update(exposures.outcomes)
+            total.update(exposures.sizes())
         for baskets in self._baskets.values():
-            total.update(baskets.outcomes)
+            total.update(baskets.sizes())
         return total
 
-    def clamped(self) -> int:
-        """How many facts and baskets had a stamp from the future."""
-        attention = sum(windows.clamped for windows in self._all_attention())
-        return attention + sum(windows.clamped for windows in self._baskets.values())
+    def watermarks_ms(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """By topic and partition, how far the source told that told least far, and the furthest."""
+        spans: dict[tuple[str, int], tuple[int, int]] = {}
+        held = [
+            (partition, windows[0].watermarks) for partition, windows in self._attention.items()
+        ]
+        held += [(partition, windows.watermarks) for partition, windows in self._baskets.items()]
+        for partition, watermarks in held:
+            for log, span in watermarks.spans_ms().items():
+                spans[log, partition] = span
+        return spans
+
+    def _kept_counts(self) -> Counts:
+        outcomes: Counter[Outcome] = Counter()
+        clamped = 0
+        for attention in self._all_attention():
+            outcomes.update(attention.outcomes)
+            clamped += attention.clamped
+        for exposures in self._exposures.values():
+            outcomes.update(exposures.outcomes)
+        for baskets in self._baskets.values():
+            outcomes.update(baskets.outcomes)
+            clamped += baskets.clamped
+        return Counts(outcomes, clamped)
 
     async def _deliver(self, records: list[dict[str, object]]) -> bool:
         if not records:
             return True
         try:
             await self._outbox.deliver(records)
+            self.emitted.update(str(record["topic"]) for record in records)
         except DeliveryError as error:
             log.warning("%d windows wait: %s", len(records), error)
             return False

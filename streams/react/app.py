@@ -28,8 +28,10 @@ from streams.kafka_log import (
     read_ranges,
     side_consumer,
 )
+from streams.metrics import Handled
 from streams.ports import Incoming
 from streams.react import agents
+from streams.react.figures import Reacted
 from streams.react.reactor import Reactor
 from streams.settings import ReactSettings
 
@@ -49,7 +51,9 @@ def create_app(
     """
     app = new_app(settings, group=settings.group, member=settings.member)
     reactor = Reactor(settings, policy, layout, experiment, FaustOutbox(app), _now_ms)
-    agents.attach(app, reactor)
+    handled = Handled()
+    agents.attach(app, reactor, handled)
+    app.expose(settings, handled, Reacted(reactor))
     placed = asyncio.Event()
 
     async def let_go() -> None:

@@ -5,19 +5,21 @@ Kafka stands behind ports and the clock is handed in; it must never import Faust
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from streams.contracts import codec
 from streams.contracts.experiment import Experiment
 from streams.contracts.layout import StoreLayout
 from streams.contracts.policy import ContentPolicy
-from streams.contracts.signage import Content
+from streams.contracts.signage import Content, Decision
 from streams.contracts.topics import CONTENT, DECISION
 from streams.contracts.vision import Audience, GazeBatch
 from streams.core import attention_now
 from streams.core.attention_now import AreaState
 from streams.deadletter import handle_or_bury
 from streams.errors import DeliveryError, UnknownPlaceError
+from streams.metrics import REACTION_S, Histogram
 from streams.ports import Incoming, Outbox
 from streams.react.decide import Place, Sight, decide
 from streams.settings import ReactSettings
@@ -63,6 +65,12 @@ class Reactor:
         self._strange: set[str] = set()
         self._areas: dict[str, AreaState] = {}
         self._showing: dict[str, Content] = {}
+        #: Decisions told, by reason.
+        self.decisions: Counter[str] = Counter()
+        #: From the look at an area to the broker's word that it has the decision, in seconds.
+        self.decision_s = Histogram(REACTION_S)
+        #: From the frame in which a gaze was seen to the same, where a gaze decided.
+        self.reaction_s = Histogram(REACTION_S)
 
     @property
     def held(self) -> frozenset[str]:
@@ -88,9 +96,11 @@ class Reactor:
             return
         self._areas[event.area_id] = attention_now.step(self._state(event.area_id), event)
 
-    async def on_record(self, record: Incoming) -> None:
-        """A record of gaze or audience. Returns when it may be acknowledged."""
-        await handle_or_bury(CONSUMER, self._outbox, record, self._handle)
+    async def on_record(self, record: Incoming) -> bool:
+        """A record of gaze or audience. Returns when it may be acknowledged; False where it went
+        to the dead letters.
+        """
+        return await handle_or_bury(CONSUMER, self._outbox, record, self._handle)
 
     async def tick(self) -> None:
         """Time has passed: each screen of the areas held is looked at."""
@@ -138,11 +148,12 @@ class Reactor:
         """Decides one screen. One at a time, so that what it shows is what was told last."""
         screen_id = place.screen.screen_id
         async with self._turns[screen_id]:
+            now_ms = self._clock_ms()
             told = decide(
                 place,
                 self._state(place.screen.area_id),
                 self._showing.get(screen_id),
-                self._clock_ms(),
+                now_ms,
                 policy=self._policy,
                 experiment=self._experiment,
                 sight=self._sight,
@@ -160,3 +171,12 @@ class Reactor:
                 log.warning("screen %r keeps what it shows: %s", screen_id, error)
                 return
             self._showing[screen_id] = content
+            self._count(decision)
+
+    def _count(self, decision: Decision) -> None:
+        told_ms = self._clock_ms()
+        self.decisions[decision.reason] += 1
+        self.decision_s.note((told_ms - decision.decided_at_ms) / 1_000)
+        # Of a creative that only stays, the gaze may be old.
+        if decision.trace is not None and decision.showing != decision.creative_id:
+            self.reaction_s.note((told_ms - decision.trace.captured_at_ms) / 1_000)

@@ -43,6 +43,8 @@ class LogReader:
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
         )
         self._verify: dict[TopicPartition, Stored] = {}
+        #: Records that retention deleted before the sink had read them.
+        self.expired = 0
 
     async def close(self) -> None:
         """Leave the broker."""
@@ -73,6 +75,7 @@ class LogReader:
         return rewinds
 
     def _follow(self, place: TopicPartition, known: Stored | None, plan: Resume) -> None:
+        self.expired += plan.expired
         if plan.expired:
             _LOG.error(
                 "%s/%s: retention deleted %s records before the sink stored them; "
@@ -146,6 +149,15 @@ class LogReader:
         ends: dict[TopicPartition, int] = await self._consumer.end_offsets(
             list(self._consumer.assignment())
         )
+        return ends
+
+    def known_ends(self) -> dict[Place, int]:
+        """The offset after the newest record of each partition, as the last fetches told."""
+        ends: dict[Place, int] = {}
+        for place in self._consumer.assignment():
+            end: int | None = self._consumer.highwater(place)
+            if end is not None:
+                ends[place.topic, place.partition] = end
         return ends
 
     async def reached(self, ends: Mapping[TopicPartition, int]) -> bool:

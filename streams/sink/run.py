@@ -3,10 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -17,10 +15,12 @@ from psycopg import AsyncConnection
 
 from streams.contracts.codec import decode
 from streams.contracts.topics import dead_letter_topic
+from streams.metrics import exposed
 from streams.sink.brokerwatch import BrokerWatch
 from streams.sink.database import cannot_connect, place, refuses
 from streams.sink.deadletters import DeadLetters
 from streams.sink.errors import BrokerGoneError, NoSchemaError, NoTopicsError, RefusedError
+from streams.sink.figures import CONSUMER, SinkCounts, Sunk
 from streams.sink.log import LogReader
 from streams.sink.pipeline import OneAhead
 from streams.sink.resume import Place, Rewind, Stored, digest
@@ -51,20 +51,6 @@ _LONGEST_WAIT_S = 5.0
 _WRITE_TIMEOUT_S = 30.0
 _CONNECT_TIMEOUT_S = 5
 
-#: The consumer's name in the registry of dead-letter topics.
-_CONSUMER = "sink"
-
-
-@dataclass(slots=True)
-class SinkCounts:
-    """What one run of the sink did. `rows` are new rows by table; a repeat leaves none."""
-
-    records: int = 0
-    dead_letters: int = 0
-    rewinds: int = 0
-    forgotten: int = 0
-    rows: Counter[str] = field(default_factory=Counter)
-
 
 async def run_sink(
     settings: SinkSettings, *, stop: asyncio.Event, ready: Callable[[], None]
@@ -79,6 +65,12 @@ async def run_sink(
         NoSchemaError: the database has not been migrated, or forbids the sink to write.
     """
     sink = _Sink(settings, stop, ready)
+    async with exposed(settings, Sunk(sink.counts, sink.lags)):
+        return await _run(sink, settings, stop)
+
+
+async def _run(sink: "_Sink", settings: SinkSettings, stop: asyncio.Event) -> SinkCounts:
+    """Sessions until the stop."""
     wait_s = _FIRST_WAIT_S
     while True:
         before = sink.counts.records
@@ -120,7 +112,18 @@ class _Sink:
         self._ready = ready
         self._told_ready = False
         self._drain_until: float | None = None
+        self._log: LogReader | None = None
+        self._stored: dict[Place, Stored] = {}
         self.counts = SinkCounts()
+
+    def lags(self) -> dict[Place, int]:
+        """How many records of each partition are not stored, as far as the last fetches told."""
+        ends = self._log.known_ends() if self._log is not None else {}
+        stored = self._stored
+        return {
+            at: max(0, end - (stored[at].next_offset if at in stored else 0))
+            for at, end in ends.items()
+        }
 
     def out_of_time(self) -> bool:
         """Whether the time for draining, which begins when a stop is noticed, is over."""
@@ -152,9 +155,12 @@ class _Sink:
             watch = await stack.enter_async_context(BrokerWatch(settings.kafka))
             log = LogReader(settings)
             stack.push_async_callback(log.close)
-            letters = await stack.enter_async_context(DeadLetters(settings.kafka, _CONSUMER))
-            topics = (*SINK_TOPICS, dead_letter_topic(_CONSUMER))
+            self._log, self._stored = log, dict(stored)
+            self.counts.sessions += 1
+            letters = await stack.enter_async_context(DeadLetters(settings.kafka, CONSUMER))
+            topics = (*SINK_TOPICS, dead_letter_topic(CONSUMER))
             await self._note(writer, await log.open(SINK_TOPICS, topics, stored))
+            self.counts.expired += log.expired
             self._tell_ready()
             # Entered last, so that nothing is written once the connections are given up.
             ahead = await stack.enter_async_context(OneAhead())
@@ -227,11 +233,18 @@ class _Sink:
             await letters.send(good[index], error)
             buried += 1
 
+        clock = asyncio.get_running_loop().time
+
         async def write() -> None:
+            began_s = clock()
             async with asyncio.timeout(_WRITE_TIMEOUT_S):
                 self.counts.rows += await writer.write(batch, positions, refused)
             self.counts.records += len(records)
             self.counts.dead_letters += buried
+            self.counts.commits += 1
+            self.counts.batch.note(len(records))
+            self.counts.transaction_s.note(clock() - began_s)
+            self._stored |= positions
 
         return write()
 
@@ -240,6 +253,7 @@ class _Sink:
             await writer.note(rewind)
             self.counts.rewinds += 1
             self.counts.forgotten += rewind.forgotten
+            self._stored[rewind.place] = Stored(rewind.resumed_at, rewind.stored.record_at_ms, "")
             _LOG.warning(
                 "%s/%s: stored up to offset %s, but %s (records %s up to %s); reading again "
                 "from %s, repeats are dropped by their keys",

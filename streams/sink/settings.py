@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.settings import MetricsHost, MetricsPort
+
 
 class SinkSettings(BaseSettings):
     """What the sink needs to know. Environment: SMARTSTORE_KAFKA, SMARTSTORE_DATABASE, ..."""
@@ -40,3 +42,5 @@ class SinkSettings(BaseSettings):
         default=60_000,
         description="how far to go back, in ms of the log's time, when the log lost its end",
     )
+    metrics_port: MetricsPort = None
+    metrics_host: MetricsHost = "127.0.0.1"

@@ -28,7 +28,8 @@ from streams.contracts import codec, topics
 from streams.contracts.base import Trace
 from streams.contracts.vision import Gaze, GazeBatch
 from streams.sink.errors import FencedError, NoSchemaError
-from streams.sink.run import SinkCounts, run_sink
+from streams.sink.figures import SinkCounts
+from streams.sink.run import run_sink
 from streams.sink.settings import SinkSettings
 from streams.sink.tables import TABLES
 

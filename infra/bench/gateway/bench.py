@@ -37,12 +37,12 @@ from infra.triton.probe import MODEL, probe
 from streams.contracts.layout import StoreLayout
 
 #: An idle aisle: cameras that deliver this many pictures a second.
-_IDLE_CAMERAS, _IDLE_FPS = 4, 10.0
+_IDLE_CAMERAS, _IDLE_FPS = 2, 10.0
 #: How many of them a gateway infers then (its default).
 _IDLE_INFERRED_FPS = 2.0
 #: From a gateway's first frame until its clients, models and caches have settled.
 _SETTLE_S = 3.0
-#: An idle camera is awake for its first seconds, and four of them are then behind for some more.
+#: An idle camera is awake for its first seconds, and two of them are then behind for some more.
 _IDLE_SETTLE_S = 12.0
 _START_S = 60.0
 #: A stretch of video that outlasts starting, settling and measuring.

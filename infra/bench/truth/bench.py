@@ -1,12 +1,15 @@
 """`bench truth`: what the gateway tells of the simulated store, against its truth."""
 
+import asyncio
 import functools
 import operator
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
@@ -90,23 +93,38 @@ async def measure(
         if plan.recording is not None:
             save(plan.recording, mark, info, recordings)
     say("replaying and scoring")
-    return await score(plan, recordings, info, began_s)
+    return await score(plan, recordings, info, began_s, processes=os.cpu_count() or 1)
 
 
 async def score(
-    plan: TruthPlan, recordings: Sequence[Recording], info: DetectorInfo, began_s: float
+    plan: TruthPlan,
+    recordings: Sequence[Recording],
+    info: DetectorInfo,
+    began_s: float,
+    processes: int = 0,
 ) -> TruthReport:
-    """Replays and scores what was recorded; `began_s` is on the monotonic clock."""
+    """Replays and scores what was recorded; `began_s` is on the monotonic clock.
+
+    Each stretch is replayed at each rate, in as many `processes`, or here if there are to be none.
+    """
     count = len(plan.cameras)
-    truths = [_truth(plan, stretch) for stretch in plan.stretches]
-    outcomes = {
-        rate: [
-            await _score(plan, recordings[count * i : count * (i + 1)], truth, rate, info)
-            for i, truth in enumerate(truths)
-        ]
+    jobs = [
+        (plan, recordings[count * i : count * (i + 1)], stretch, rate, info)
         for rate in plan.rates
-    }
-    return _report(plan, recordings, outcomes, info, time.monotonic() - began_s)
+        for i, stretch in enumerate(plan.stretches)
+    ]
+    if processes:
+        loop = asyncio.get_running_loop()
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            # The costly ones first: they do not then run on alone.
+            todo = [loop.run_in_executor(pool, _score_alone, *job) for job in reversed(jobs)]
+            scored = list(reversed(await asyncio.gather(*todo)))
+    else:
+        scored = [await _score(*job) for job in jobs]
+    by_rate: dict[float, list[_Scored]] = {rate: [] for rate in plan.rates}
+    for job, each in zip(jobs, scored, strict=True):
+        by_rate[job[3]].append(each)
+    return _report(plan, recordings, by_rate, info, time.monotonic() - began_s)
 
 
 async def _recorded(
@@ -173,10 +191,26 @@ class _Scored:
     staff_excluded: int
 
 
+def _score_alone(
+    plan: TruthPlan,
+    recordings: Sequence[Recording],
+    stretch: Stretch,
+    fps: float,
+    info: DetectorInfo,
+) -> _Scored:
+    """In a process of its own."""
+    return asyncio.run(_score(plan, recordings, stretch, fps, info))
+
+
 async def _score(
-    plan: TruthPlan, recordings: Sequence[Recording], truth: _Truth, fps: float, info: DetectorInfo
+    plan: TruthPlan,
+    recordings: Sequence[Recording],
+    stretch: Stretch,
+    fps: float,
+    info: DetectorInfo,
 ) -> _Scored:
     """One stretch at one rate."""
+    truth = _truth(plan, stretch)
     crowd = truth.stretch.crowd(plan.layout, plan.cameras[0].area_id)
     traits = {s.shopper_id: s.traits for s in truth.shoppers if not s.staff}
     observer = Observer(crowd, truth.targets, traits)

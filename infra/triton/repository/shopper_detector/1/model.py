@@ -19,6 +19,7 @@ A frame that cannot be used fails its own request alone (INVALID_ARG, one senten
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -58,6 +59,9 @@ class InProcess:
     """A network in this process, on the CPU."""
 
     def __init__(self, weights: Path, threads: int) -> None:
+        # With this package OpenVINO reports on this machine to its maker, over the network, when it
+        # is imported; without it, it takes a stub that does nothing.
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
         import openvino
 
         core = openvino.Core()
