@@ -4,7 +4,7 @@ Pictures end here; what leaves are events. Open stays and gazes are ended as cen
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -66,6 +66,7 @@ async def run_gateway(
     now_ms: Callable[[], int] = wall_ms,
     new_id: Callable[[], str] = random_track_id,
     on_view: Callable[[View], None] | None = None,
+    on_open: Callable[[Sequence[CameraPipeline]], None] | None = None,
 ) -> GatewayReport:
     """Run until `stop` is set or all sources have ended.
 
@@ -76,6 +77,7 @@ async def run_gateway(
         now_ms: the clock of `inferred_at_ms` and `sent_at_ms`.
         new_id: makes track ids.
         on_view: is shown every inferred frame; must return at once.
+        on_open: is told once of the cameras' pipelines, whose figures it may read.
 
     Raises:
         CaptureError: no camera gave a picture.
@@ -105,6 +107,8 @@ async def run_gateway(
         on_view=on_view,
     )
     pipelines = [CameraPipeline(cameras[name], sources[name], context) for name in sources]
+    if on_open is not None:
+        on_open(pipelines)
     try:
         await _run_until(stop, pipelines)
     finally:

@@ -134,6 +134,13 @@ class GatewaySettings(BaseSettings):
         False, description="the preview as in a mirror, for a camera above one's own screen"
     )
 
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = Field(
+        None, description="port at which Prometheus may ask for figures; off when not given"
+    )
+    metrics_host: Annotated[str, Field(min_length=1)] = Field(
+        "127.0.0.1", description="address of that port; this machine alone by default"
+    )
+
     @model_validator(mode="after")
     def _keeps_what_it_names(self) -> Self:
         if self.keep_probability > self.name_probability:

@@ -39,6 +39,14 @@ LayoutFile = Annotated[
 ]
 ReadyFile = Annotated[Path | None, typer.Option(help="A file to make once this process works.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the simulated store.")]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65_535,
+        help="Where Prometheus may ask for figures, on this machine; 0: any free port.",
+    ),
+]
 StartMs = Annotated[
     int | None, typer.Option(min=0, help="Event time at which the source begins, UTC epoch ms.")
 ]
@@ -75,6 +83,7 @@ def gateway(
             help="Show the pictures, every head blurred, to this machine alone; 0: any free port.",
         ),
     ] = None,
+    metrics_port: MetricsPort = None,
     stats: Annotated[Path | None, typer.Option(help="Write figures here at the end.")] = None,
     ready_file: ReadyFile = None,
 ) -> None:
@@ -82,8 +91,10 @@ def gateway(
     import cv2
 
     from infra.report import write_report
+    from streams.metrics import exposed
     from vision.clock import wall_ms
     from vision.detector import TritonDetector
+    from vision.figures import GatewayFigures
     from vision.gateway import run_gateway
     from vision.journal import JournaledPublisher, journal_of
     from vision.publisher import KafkaPublisher
@@ -92,7 +103,7 @@ def gateway(
 
     store = layout_of(layout)
     area_id = _area(store, area)
-    settings = settings_of(GatewaySettings, preview_port=preview_port)
+    settings = settings_of(GatewaySettings, preview_port=preview_port, metrics_port=metrics_port)
     # OpenCV's workers spin: with two of them a drawn picture costs 2.5 times the processor time.
     cv2.setNumThreads(1)
     sources = _sources(
@@ -109,6 +120,8 @@ def gateway(
             async with KafkaPublisher(settings) as kafka, AsyncExitStack() as opened:
                 publisher = JournaledPublisher(kafka, journal_of(settings.state, area_id))
                 publisher.recover(wall_ms())
+                figures = GatewayFigures(kafka)
+                await opened.enter_async_context(exposed(settings, figures))
                 preview = _preview(settings, store.area(area_id))
                 if preview is not None:
                     await opened.enter_async_context(preview)
@@ -117,12 +130,13 @@ def gateway(
                     store,
                     area_id,
                     sources,
-                    detector,
-                    publisher if preview is None else preview.watch(publisher),
+                    figures.timed(detector),
+                    figures.counted(publisher if preview is None else preview.watch(publisher)),
                     settings,
                     stop=stop,
                     ready=ready_with(ready_file),
                     on_view=None if preview is None else preview.take,
+                    on_open=figures.watch,
                 )
         if stats is not None:
             write_report(_stats(report), stats)
@@ -130,7 +144,9 @@ def gateway(
     run_until_signal(main)
 
 
-def react(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
+def react(
+    layout: LayoutFile = None, metrics_port: MetricsPort = None, ready_file: ReadyFile = None
+) -> None:
     """Faust worker: attention now to what the screens show. Waits for the broker."""
     from signage.catalogue import load_catalogue
     from signage.core.policy import RulePolicy
@@ -140,7 +156,7 @@ def react(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
 
     store = layout_of(layout)
     pace_fetches()
-    settings = settings_of(ReactSettings)
+    settings = settings_of(ReactSettings, metrics_port=metrics_port)
     experiment = settings_of(ExperimentSettings).experiment()
     policy = RulePolicy(load_catalogue().creatives, store.zones)
     if not run_until_signal(lambda stop: wait_for_broker(settings.kafka, stop)):
@@ -149,7 +165,9 @@ def react(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
     sys.exit(run_worker(app))
 
 
-def measure(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
+def measure(
+    layout: LayoutFile = None, metrics_port: MetricsPort = None, ready_file: ReadyFile = None
+) -> None:
     """Faust worker: windows of attention and basket metrics. Waits for the broker."""
     from streams.measure.app import create_app
     from streams.settings import MeasureSettings
@@ -157,7 +175,7 @@ def measure(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
 
     store = layout_of(layout)
     pace_fetches()
-    settings = settings_of(MeasureSettings)
+    settings = settings_of(MeasureSettings, metrics_port=metrics_port)
     experiment = settings_of(ExperimentSettings).experiment()
     if not run_until_signal(lambda stop: wait_for_broker(settings.kafka, stop)):
         return
@@ -165,14 +183,14 @@ def measure(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
     sys.exit(run_worker(app))
 
 
-def sink(ready_file: ReadyFile = None) -> None:
+def sink(metrics_port: MetricsPort = None, ready_file: ReadyFile = None) -> None:
     """Writes the log into the database, each row once. Waits for broker and database, but not for
     one that has no tables or refuses it."""
     from streams.sink.run import run_sink
     from streams.sink.settings import SinkSettings
 
     pace_fetches()
-    settings = settings_of(SinkSettings)
+    settings = settings_of(SinkSettings, metrics_port=metrics_port)
     check_database(settings.database)
     run_until_signal(lambda stop: run_sink(settings, stop=stop, ready=ready_with(ready_file)))
 

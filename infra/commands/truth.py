@@ -64,9 +64,8 @@ def truth(
         int | None, typer.Option(min=0, help="Seed of the first density; the next ones follow.")
     ] = None,
     fps: Annotated[
-        str | None,
-        typer.Option(help="Pictures a second to be replayed too, parted by commas, such as 2,10."),
-    ] = None,
+        str, typer.Option(help="Pictures a second to be replayed too, parted by commas.")
+    ] = "1,2.5",
     recording: Annotated[
         Path | None,
         typer.Option(help="Keep what the detector saw in this file, or take it from there."),
@@ -114,7 +113,7 @@ def _plan(
     minutes: float | None,
     densities: str | None,
     seed: int | None,
-    fps: str | None,
+    fps: str,
     recording: Path | None,
     quick: bool,
 ) -> "TruthPlan":
@@ -157,9 +156,9 @@ def _plan(
     )
 
 
-def _rates(fps: str | None) -> list[float]:
+def _rates(fps: str) -> list[float]:
     try:
-        rates = [float(each) for each in fps.split(",")] if fps else []
+        rates = [float(each) for each in fps.split(",") if each.strip()]
     except ValueError:
         rates = [0.0]
     if any(not 0.5 <= rate <= 60.0 for rate in rates):
