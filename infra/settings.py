@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra.commands.logs import LogFormat
 from streams.contracts.experiment import Experiment
 
 
@@ -29,6 +30,16 @@ class ExperimentSettings(BaseSettings):
     def experiment(self) -> Experiment:
         """The experiment as policy and analysis know it."""
         return Experiment(salt=self.salt, slot_ms=self.slot_ms, adaptive_share=self.adaptive_share)
+
+
+class LogSettings(BaseSettings):
+    """How a long-running process logs."""
+
+    model_config = SettingsConfigDict(env_prefix="SMARTSTORE_", frozen=True, extra="forbid")
+
+    log_format: LogFormat = Field(
+        default="text", description="Lines of the log: text for people, or json, one object a line"
+    )
 
 
 class PlaceSettings(BaseSettings):

@@ -21,6 +21,11 @@ _MAX_VALUE_BYTES = 1_000_000
 _RETRY_S = 1.0
 
 
+def about(record: Incoming) -> dict[str, object]:
+    """The record's place in the log, for a line of this process's log."""
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+
+
 def dead_letter(
     consumer: str,
     *,
@@ -77,6 +82,7 @@ async def handle_or_bury(
             record.offset,
             type(error).__name__,
             error,
+            extra=about(record),
         )
         letter = dead_letter(
             consumer,

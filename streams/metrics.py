@@ -33,6 +33,9 @@ REACTION_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 #: Messages in a transaction.
 BATCH = (1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 50_000.0)
 
+#: Whoever is asking at the end is not waited for longer.
+_CLOSE_S = 1.0
+
 
 class Exposed(Protocol):
     """The settings of a process that tells of itself."""
@@ -193,7 +196,7 @@ async def exposed(settings: Exposed, *collectors: Collector) -> AsyncIterator[st
 
     application = web.Application()
     application.router.add_get("/metrics", tell)
-    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_S)
     await runner.setup()
     try:
         yield await _listen(runner, settings.metrics_host, settings.metrics_port)
@@ -203,7 +206,7 @@ async def exposed(settings: Exposed, *collectors: Collector) -> AsyncIterator[st
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> str | None:
     try:
-        await web.TCPSite(runner, host, port, shutdown_timeout=1.0).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError as error:
         log.error(
             "metrics cannot be told at %s:%d (%s): name another with SMARTSTORE_METRICS_PORT",

@@ -1,12 +1,13 @@
 """What the processors' logic sees of Kafka: a record that came in, a place for what goes out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+
+# A struct, not a dataclass, for one is made for every record.
+class Incoming(Struct, frozen=True, gc=False):
     """A record as it was read. `value` is None where it is empty (a tombstone); `logged_ms` is the
     time that the log gives it.
     """

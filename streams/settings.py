@@ -12,9 +12,9 @@ Bootstrap = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9._\-\[\]:]+:\d{1,5}(,[A-Za-z0-9._\-\[\]:]+:\d{1,5})*$")
 ]
 
-#: Off when it is not given; 0 takes a free one.
+#: Nothing is told when it is not given.
 MetricsPort = Annotated[
-    int | None, Field(ge=0, le=65_535, description="Port at which Prometheus may ask for figures")
+    int | None, Field(ge=1, le=65_535, description="Port at which Prometheus may ask for figures")
 ]
 MetricsHost = Annotated[
     str, Field(min_length=1, description="Address of that port; this machine alone by default")

@@ -134,7 +134,7 @@ class GatewaySettings(BaseSettings):
         False, description="the preview as in a mirror, for a camera above one's own screen"
     )
 
-    metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = Field(
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = Field(
         None, description="port at which Prometheus may ask for figures; off when not given"
     )
     metrics_host: Annotated[str, Field(min_length=1)] = Field(

@@ -4,7 +4,7 @@ cost (`bench gateway`) and delay (`bench latency`).
 
 from dataclasses import dataclass
 
-from infra.triton.models import DEFAULT_INPUT_SIZE_PX
+from infra.triton.models import INT8_INPUT_SIZE_PX
 
 #: Seeds of the simulated store that numbers of ours may be tuned on. No figure is reported of them
 #: without saying so.
@@ -28,8 +28,8 @@ class Configuration:
 #: What a shelf camera and two cores without a GPU can do live.
 CONFIGURATION = Configuration(
     name="shelf",
-    input_size_px=DEFAULT_INPUT_SIZE_PX,
+    input_size_px=INT8_INPUT_SIZE_PX,
     fps=5.0,
-    picture_px=(960, 720),
+    picture_px=(1280, 720),
     threads=1,
 )

@@ -1,7 +1,17 @@
-"""The log of a long-running process: standard error, and the same complaint only now and then."""
+"""The log of a long-running process: standard error, as lines for people or as JSON, and the same
+complaint only now and then."""
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
+from typing import Literal
+
+#: How a line of the log looks.
+LogFormat = Literal["text", "json"]
+
+#: What a line about a record tells beside its text, where it was logged with it as `extra`.
+_OF_A_RECORD = ("topic", "partition", "offset")
 
 #: A server that is away is complained of by every client and at every attempt.
 _REPEAT_AFTER_S = 60.0
@@ -29,10 +39,33 @@ class Repeats(logging.Filter):
         return True
 
 
-def log_to_stderr() -> None:
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time (UTC), level, logger, message, where it is about a record its
+    topic, partition and offset, and the traceback of an exception.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter`."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told: dict[str, object] = {
+            "time": at,
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        told |= {name: getattr(record, name) for name in _OF_A_RECORD if hasattr(record, name)}
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=False, default=str)
+
+
+_TEXT = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def log_to_stderr(form: LogFormat = "text") -> None:
     """For a process that runs long. A command that does one thing says all in its one sentence."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(JsonLines() if form == "json" else _TEXT)
     handler.addFilter(Repeats())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # Each of our processes says in its own words that a broker is away.

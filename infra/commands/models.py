@@ -24,7 +24,7 @@ def _models() -> None:
 def prepare_models(
     weights: Annotated[
         Path | None,
-        typer.Option(readable=False, help="A .pt, .onnx or .xml pose network, before anything else."),
+        typer.Option(readable=False, help="A .pt, .onnx or .xml pose network, before all else."),
     ] = None,
     target: Annotated[
         Path | None, typer.Option(help="Where repositories are kept; else in the state folder.")

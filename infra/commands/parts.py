@@ -41,11 +41,7 @@ ReadyFile = Annotated[Path | None, typer.Option(help="A file to make once this p
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the simulated store.")]
 MetricsPort = Annotated[
     int | None,
-    typer.Option(
-        min=0,
-        max=65_535,
-        help="Where Prometheus may ask for figures, on this machine; 0: any free port.",
-    ),
+    typer.Option(min=1, max=65_535, help="Where Prometheus may ask for figures: /metrics."),
 ]
 StartMs = Annotated[
     int | None, typer.Option(min=0, help="Event time at which the source begins, UTC epoch ms.")

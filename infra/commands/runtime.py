@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsError
 from infra.commands.logs import log_to_stderr
 from infra.errors import Interrupted, UserError
 from infra.layouts import load_layout
-from infra.settings import PlaceSettings
+from infra.settings import LogSettings, PlaceSettings
 from streams.contracts.layout import StoreLayout
 
 S = TypeVar("S", bound=BaseSettings)
@@ -138,7 +138,7 @@ def run_until_signal(main: Callable[[asyncio.Event], Awaitable[T]]) -> T:
 
     What it has to say meanwhile goes to standard error.
     """
-    log_to_stderr()
+    log_to_stderr(settings_of(LogSettings).log_format)
     return asyncio.run(_with_signals(main))
 
 

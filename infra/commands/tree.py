@@ -19,6 +19,7 @@ from infra.commands import (
     notice,
     parts,
     topics,
+    traces,
 )
 
 #: What a command line raises whose words are wrong.
@@ -43,6 +44,7 @@ app.add_typer(databases.app, name="db")
 app.add_typer(bench.app, name="bench")
 annotate.add_to(app)
 notice.add_to(app)
+traces.add_to(app)
 doctor.add_to(app)
 
 

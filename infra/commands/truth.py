@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 #: The aisle for measuring, which comes with the product.
 AISLE_LAYOUT = Path(__file__).parents[1] / "simulator" / "aisle.yaml"
 
-#: Minutes of each density: 24 in all, so many that 200 shoppers come.
-_MINUTES: "dict[DensityName, float]" = {"quiet": 5.0, "normal": 7.0, "busy": 12.0}
+#: Minutes of each density: 26 in all, so many that more than 200 shoppers come.
+_MINUTES: "dict[DensityName, float]" = {"quiet": 5.0, "normal": 7.0, "busy": 14.0}
 
 #: The same for a quick look: two minutes in all.
 _QUICK_MINUTES: "dict[DensityName, float]" = {"quiet": 0.5, "normal": 0.5, "busy": 1.0}
@@ -55,7 +55,7 @@ def truth(
         ),
     ] = AISLE_LAYOUT,
     minutes: Annotated[
-        float | None, typer.Option(min=0.05, help="Simulated minutes in all, instead of 24.")
+        float | None, typer.Option(min=0.05, help="Simulated minutes in all, instead of 26.")
     ] = None,
     densities: Annotated[
         str | None, typer.Option(help="Only these of quiet, normal, busy; parted by commas.")

@@ -3,36 +3,21 @@
 It cannot be the application's: the server's Python stub needs numpy < 2.
 """
 
-import asyncio
-import fcntl
-import hashlib
 import os
-import shutil
-import sys
 import sysconfig
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import uv
-
 from infra.stack.errors import ServerEnvironmentError
-from infra.stack.process import Command, ManagedProcess, tail
-from infra.stack.state import private_folder
+from infra.stack.locked import PYTHON, LockedEnvironment, Progress
 
 LOCK_FILE = Path(__file__).with_name("triton-environment.lock")
 
-#: Python's minor version: the stub is built for one, and it is that of the application.
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-
-_PROGRESS_EVERY_S = 0.5
 _MEND = (
     "connect this machine to a package index and start again, or name a ready environment with "
     "SMARTSTORE_TRITON_ENVIRONMENT"
 )
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +85,7 @@ def default_cache(environ: Mapping[str, str]) -> Path:
 
 def cached_environment(cache: Path) -> ServerEnvironment:
     """Where the environment of this lock file and this Python is, or will be."""
-    digest = hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()[:12]
-    return ServerEnvironment(cache / f"triton-{digest}-py{PYTHON}")
+    return ServerEnvironment(_locked().root(cache))
 
 
 async def ensure_environment(cache: Path, progress: Progress) -> ServerEnvironment:
@@ -110,78 +94,14 @@ async def ensure_environment(cache: Path, progress: Progress) -> ServerEnvironme
     Raises:
         ServerEnvironmentError: it cannot be made, for instance without a network.
     """
-    wanted = cached_environment(cache)
-    if wanted.root.exists():
-        return wanted.check()
-    try:
-        private_folder(cache)
-        async with _alone(cache, progress):
-            if not wanted.root.exists():
-                await _make(wanted, progress)
-    except OSError as error:
-        raise ServerEnvironmentError(
-            f"the model server's environment cannot be kept in {cache} "
-            f"({error.strerror or error}); free disk space or mend the permissions there, or set "
-            "XDG_CACHE_HOME"
-        ) from error
-    return wanted.check()
+    return ServerEnvironment(await _locked().ensure(cache, progress)).check()
 
 
-async def _make(wanted: ServerEnvironment, progress: Progress) -> None:
-    """Makes the environment beside its place and moves it there when it is whole."""
-    partial = wanted.root.with_name(f"{wanted.root.name}.partial")
-    log = wanted.root.with_name(f"{wanted.root.name}.log")
-    shutil.rmtree(partial, ignore_errors=True)
-    log.unlink(missing_ok=True)
-    progress("making the model server's environment (once, about 900 MB)")
-    try:
-        await _uv(
-            ["venv", "--relocatable", "--python", sys.executable, str(partial)], log, progress
-        )
-        python = str(partial / "bin" / "python")
-        install = ["pip", "install", "--python", python, "--requirements", str(LOCK_FILE)]
-        await _uv([*install, "--only-binary", ":all:"], log, progress)
-        partial.rename(wanted.root)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-async def _uv(arguments: list[str], log: Path, progress: Progress) -> None:
-    process = await ManagedProcess.start(Command([uv.find_uv_bin(), *arguments]), log)
-    told = ""
-    ending = asyncio.ensure_future(process.wait())
-    try:
-        while not ending.done():
-            await asyncio.wait({ending}, timeout=_PROGRESS_EVERY_S)
-            said = tail(log).rpartition(" / ")[2]
-            if said and said != told:
-                told = said
-                progress(said)
-    finally:
-        process.kill()
-        code = await process.wait()
-        await ending
-    if code != 0:
-        raise ServerEnvironmentError(
-            f"the model server's environment could not be made ({tail(log)}); {_MEND}"
-        )
-
-
-@asynccontextmanager
-async def _alone(cache: Path, progress: Progress) -> AsyncIterator[None]:
-    """Holds the cache's lock, so that two first starts do not make the same environment."""
-    descriptor = os.open(cache / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        waited = False
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not waited:
-                    progress("waiting for another start that makes the model server's environment")
-                waited = True
-                await asyncio.sleep(_PROGRESS_EVERY_S)
-        yield
-    finally:
-        os.close(descriptor)
+def _locked() -> LockedEnvironment:
+    return LockedEnvironment(
+        name="triton",
+        lock=LOCK_FILE,
+        title="the model server's environment",
+        size="about 900 MB",
+        mend=_MEND,
+    )

@@ -8,7 +8,6 @@ complete window has the greatest one, in whatever order the topics are read agai
 """
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,9 +20,12 @@ from streams.core.watermark import Watermarks
 #: were told and are counted there; `dropped` ones only concern windows that are no longer kept.
 Outcome = Literal["added", "repeated", "late", "dropped"]
 
+Starts = tuple[int, ...]
 
 #: Windows to come that wrong clocks may make for one target, beside those that are kept.
 _MOST_AHEAD = 1_000
+
+_UNKNOWN: tuple[None, Starts] = (None, ())
 
 
 @dataclass(slots=True)
@@ -50,13 +52,23 @@ class _Window:
         if self.through.get(fact.log, 0) <= fact.offset:
             self.through[fact.log] = fact.offset + 1
 
-    def put(self, fact: Fact) -> None:
-        self.members.add(fact.key)
+    def put(self, key: FactKey, fact: Fact) -> None:
+        self.members.add(key)
         self._count(fact, 1)
 
-    def take(self, fact: Fact) -> None:
-        self.members.remove(fact.key)
+    def take(self, key: FactKey, fact: Fact) -> None:
+        self.members.remove(key)
         self._count(fact, -1)
+
+    def swap(self, known: Fact, fact: Fact) -> None:
+        """`fact` takes the place of another telling of it."""
+        if fact.kind == "gaze" and known.track_id == fact.track_id:  # nearly each one ends
+            start_ms, end_ms = self.start_ms, self.end_ms
+            was_ms = part_ms(known, start_ms, end_ms)
+            self.attention_ms += part_ms(fact, start_ms, end_ms) - was_ms
+        else:
+            self._count(known, -1)
+            self._count(fact, 1)
 
     def _count(self, fact: Fact, sign: int) -> None:
         kind = fact.kind
@@ -84,11 +96,13 @@ def _refer(counts: dict[str, int], name: str, sign: int) -> None:
 
 @dataclass(slots=True)
 class _Target:
+    """`facts` holds each fact with the starts of the windows in which it was put."""
+
     store_id: str
     area_id: str
     target_kind: TargetKind
     clock_ms: int = 0
-    facts: dict[FactKey, Fact] = field(default_factory=dict)
+    facts: dict[FactKey, tuple[Fact, Starts]] = field(default_factory=dict)
     windows: dict[int, _Window] = field(default_factory=dict)
 
 
@@ -155,39 +169,59 @@ class AttentionWindows:
 
     def _add(self, fact: Fact) -> Outcome:
         # This runs for every event of every camera: each look-up less is a camera more.
-        told_ms = fact.told_at_ms
-        newest_ms = self._watermarks.observe(fact.log, fact.source, fact.clock_ms)
+        told_ms, clock_ms = fact.told_at_ms, fact.clock_ms
+        newest_ms = self._watermarks.observe(fact.log, fact.source, clock_ms)
         target = self._targets.get(fact.target_id)
         if target is None:
             target = _Target(fact.store_id, fact.area_id, fact.target_kind)
             self._targets[fact.target_id] = target
-        key = fact.key
-        known = target.facts.get(key)
+        key = (fact.kind, fact.fact_id)
+        known, before = target.facts.get(key, _UNKNOWN)
         if known is not None and known.rank >= fact.rank:
             return "repeated"
         if newest_ms >= self._last_start(told_ms) + self._window_ms + self._lateness_ms:
             return self._count_late(target, fact)
-        if fact.clock_ms > target.clock_ms:
-            self._advance(fact.target_id, target, fact.clock_ms)
-        if fact.clock_ms < told_ms:
+        if clock_ms > target.clock_ms:
+            self._advance(fact.target_id, target, clock_ms)
+        if clock_ms < told_ms:
             self.clamped += 1
         starts = self._kept_starts(target, fact)
         if not starts:
             return "dropped"
-        touched: Collection[int] = starts
-        if known is not None:
-            before = self._starts_of(target, known)
-            for start in before:
-                target.windows[start].take(known)
-            touched = {*starts, *before}
-        target.facts[key] = fact
-        for start in touched:
-            window = self._window(target, start)
-            if start in starts:
-                window.put(fact)
-            window.reach(fact)
-            self._changed.add((fact.target_id, start))
+        target.facts[key] = (fact, starts)
+        if known is None:
+            for start in starts:
+                window = self._window(target, start)
+                window.put(key, fact)
+                self._touch(window, fact, start)
+        else:
+            self._replace(target, key, known, before, fact, starts)
         return "added"
+
+    def _replace(
+        self, target: _Target, key: FactKey, known: Fact, before: Starts, fact: Fact, starts: Starts
+    ) -> None:
+        windows = target.windows
+        for start in before:
+            window = windows.get(start)
+            if window is None or key not in window.members:
+                continue
+            if start in starts:
+                window.swap(known, fact)
+            else:
+                window.take(key, known)
+            self._touch(window, fact, start)
+        if starts == before:
+            return
+        for start in starts:
+            window = self._window(target, start)
+            if key not in window.members:
+                window.put(key, fact)
+                self._touch(window, fact, start)
+
+    def _touch(self, window: _Window, fact: Fact, start: int) -> None:
+        window.reach(fact)
+        self._changed.add((fact.target_id, start))
 
     def _count_late(self, target: _Target, fact: Fact) -> Outcome:
         start = self._last_start(fact.end_ms)
@@ -253,27 +287,24 @@ class AttentionWindows:
         before = self._last_start(first_ms) - self._window_ms + hop
         return range(before, self._last_start(last_ms) + 1, hop)
 
-    def _starts_of(self, target: _Target, fact: Fact) -> list[int]:
-        """The windows that hold a fact now."""
-        windows = target.windows
-        spanned = self._spanned(fact.start_ms, max(fact.start_ms, fact.end_ms))
-        # However long a fact claims to be, there are not more than the windows that are kept.
-        starts = spanned if len(spanned) <= len(windows) else windows
-        return [s for s in starts if s in windows and fact.key in windows[s].members]
-
-    def _kept_starts(self, target: _Target, fact: Fact) -> list[int]:
+    def _kept_starts(self, target: _Target, fact: Fact) -> Starts:
         """The kept windows that `fact` overlaps: at the most those of `keep_ms` and those after the
         target's clock, however long the fact claims to be.
         """
-        first = max(fact.start_ms, target.clock_ms - self._keep_ms - self._window_ms)
+        start_ms, end_ms, hop, window_ms = fact.start_ms, fact.end_ms, self._hop_ms, self._window_ms
+        first = start_ms - start_ms % hop
+        if hop == window_ms and start_ms <= end_ms <= first + hop:
+            # Most lie in one window.
+            return (first,) if self._is_kept(target, first, fact.told_at_ms) else ()
+        first = max(start_ms, target.clock_ms - self._keep_ms - window_ms)
         # A time after the frame that told it is a mistake, and must not make windows.
-        last = max(fact.start_ms, min(fact.end_ms - 1, fact.told_at_ms))
-        return [
+        last = max(start_ms, min(end_ms - 1, fact.told_at_ms))
+        return tuple(
             start
             for start in self._spanned(first, last)
             if self._is_kept(target, start, fact.told_at_ms)
-            and overlaps(fact, start, start + self._window_ms)
-        ]
+            and overlaps(fact, start, start + window_ms)
+        )
 
     def _advance(self, target_id: str, target: _Target, clock_ms: int) -> None:
         """Moves the target's clock and lets go of the windows that are over for good."""
@@ -285,8 +316,10 @@ class AttentionWindows:
             if (target_id, start) in self._changed:
                 self._leaving.append(self._row(target_id, start))
                 self._changed.discard((target_id, start))
-            for key in target.windows.pop(start).members:
-                if not self._starts_of(target, target.facts[key]):
+            windows = target.windows
+            for key in windows.pop(start).members:
+                starts = target.facts[key][1]
+                if not any(each in windows for each in starts):
                     del target.facts[key]
 
     def _row(self, target_id: str, start: int) -> AttentionWindow:

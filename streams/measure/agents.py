@@ -24,6 +24,7 @@ def _attach(app: faust.App, measurer: Measurer, handled: Handled, name: str) -> 
     @app.agent(bytes_topic(app, name), name=f"measure.{name}", concurrency=1)
     async def agent(stream: Any) -> None:
         async for event in stream.events():
-            began_s = perf_counter()
-            good = await measurer.on_record(incoming(event.message))
-            handled.note(name, perf_counter() - began_s, buried=not good)
+            for record in incoming(event.message):
+                began_s = perf_counter()
+                good = await measurer.on_record(record)
+                handled.note(name, perf_counter() - began_s, buried=not good)

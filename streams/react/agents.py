@@ -25,6 +25,7 @@ def _attach(app: faust.App, reactor: Reactor, handled: Handled, name: str) -> No
     @app.agent(bytes_topic(app, name), name=f"react.{name}", concurrency=1)
     async def agent(stream: Any) -> None:
         async for event in stream.events():
-            began_s = perf_counter()
-            good = await reactor.on_record(incoming(event.message))
-            handled.note(name, perf_counter() - began_s, buried=not good)
+            for record in incoming(event.message):
+                began_s = perf_counter()
+                good = await reactor.on_record(record)
+                handled.note(name, perf_counter() - began_s, buried=not good)

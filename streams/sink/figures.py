@@ -54,11 +54,11 @@ class Sunk:
         )
         for name, what, count in (
             ("sink_records", "Messages whose effect is stored", counts.records),
-            ("sink_dead_letters", "Messages that went to the dead letters", counts.dead_letters),
+            ("dead_letters", "Records that went to the dead letters", counts.dead_letters),
             ("sink_rewinds", "Stored offsets that did not fit the log", counts.rewinds),
             ("sink_forgotten", "Stored messages that the log has lost", counts.forgotten),
             ("sink_expired", "Messages deleted before they were stored", counts.expired),
-            ("commits", "Transactions of rows and offsets", counts.commits),
+            ("commits", "Offsets stored, with their rows", counts.commits),
             ("sink_sessions", "Fresh starts with the database and the log", counts.sessions),
         ):
             yield telling.counter(name, what, {(): count})

@@ -263,6 +263,11 @@ class _Sink:
                 rewind.log_start,
                 rewind.log_end,
                 rewind.resumed_at,
+                extra={
+                    "topic": rewind.place[0],
+                    "partition": rewind.place[1],
+                    "offset": rewind.stored.next_offset,
+                },
             )
 
 

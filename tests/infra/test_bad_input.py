@@ -221,13 +221,13 @@ CASES = [
         env=SERVERS,
     ),
     Case("no layout named", "react", "no layout was named", "SMARTSTORE_LAYOUT", env=SERVERS),
-    Case("weights: a text", "demo --weights README.md", "no ONNX model", "name the .onnx or .pt"),
+    Case("weights: a text", "demo --weights README.md", "no ONNX model", "name the .onnx, .xml or .pt"),
     Case("weights: missing", "demo --weights {tmp}/no.onnx", "No such file", "name a .onnx"),
     Case(
         "weights: truncated",
         "models prepare --weights {tmp}/w.onnx",
         "no ONNX model",
-        "name the .onnx or .pt",
+        "name the .onnx, .xml or .pt",
         {"w.onnx": b"\x08\x08\x12\x07pytorch\x3a\xff\xff\x7f" + bytes(100)},
     ),
     Case(

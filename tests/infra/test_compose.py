@@ -100,7 +100,9 @@ def ours(services: dict[str, Service]) -> dict[str, Service]:
     return {n: s for n, s in services.items() if (s["command"] or [""])[0] == "smartstore"}
 
 
-@pytest.mark.parametrize("extra", [[], ["-f", "infra/container/gpu.yaml"]])
+@pytest.mark.parametrize(
+    "extra", [[], ["-f", "infra/container/gpu.yaml"], ["-f", "infra/prometheus/compose.yaml"]]
+)
 def test_the_specification_accepts_the_file(extra: list[str]) -> None:
     done = docker_compose(*extra, "config", "--quiet", **REQUIRED)
     assert (done.returncode, done.stderr) == (0, "")

@@ -83,7 +83,9 @@ def _recording(
         view,
         times_ms=[int(at) for at in arrays[f"{number}/times_ms"]],
         detections=[
-            Detections(**{name: part[i].copy() for name, part in parts.items()}) for i in range(len(ends))
+            # Copies, since NumPy's sums depend on how an array lies in memory.
+            Detections(**{name: part[i].copy() for name, part in parts.items()})
+            for i in range(len(ends))
         ],
         inference_ms=[float(ms) for ms in arrays[f"{number}/inference_ms"]],
     )

@@ -101,6 +101,7 @@ def _times(report: TruthReport) -> Figure:
         labels += [f"{name} p50", f"{name} p90"]
         heights += [found.p50 or 0.0, found.p90 or 0.0]
     axis.bar(labels, heights, width=0.5, color=_GOOD)
+    axis.tick_params(axis="x", labelsize=7)
     for i, label in enumerate(labels):
         if label in goals:
             axis.hlines(goals[label], i - 0.35, i + 0.35, color=_GOAL, linestyle="--")

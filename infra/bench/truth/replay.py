@@ -34,18 +34,21 @@ class Clock:
 
 
 class Turns:
-    """Lets several sources go on in the order of event time, so that none runs ahead."""
+    """Lets several sources go on in the order of event time, one picture after the other: at the
+    same time the first named goes first, and nobody goes on before its picture is done with (its
+    reader asks for the next one only then). So every run is the same.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._next: dict[str, int] = dict.fromkeys(names, -1)
+        self._next = {name: (-1, rank) for rank, name in enumerate(names)}
         self._changed = asyncio.Condition()
 
     async def wait(self, name: str, at_ms: int) -> None:
-        """Until no other has a picture that is older."""
+        """Until it is the turn of this one's picture."""
         async with self._changed:
-            self._next[name] = at_ms
+            mine = self._next[name] = (at_ms, self._next[name][1])
             self._changed.notify_all()
-            await self._changed.wait_for(lambda: at_ms <= min(self._next.values()))
+            await self._changed.wait_for(lambda: mine == min(self._next.values()))
 
     async def leave(self, name: str) -> None:
         """This one has no more pictures."""

@@ -1,0 +1,260 @@
+"""The messages that gateways publish of a busy, simulated store, as bytes for a log. Pure.
+
+People are drawn, not seen: their stays and glances become a gateway's outputs, which its own
+`EventWriter` and the publisher's own encoding make into messages. An area has up to 16 cameras; the
+events that its pictures of the same 50 ms tell share a message, and each camera tells its heartbeat
+5 times a second with the presences that ended since.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from streams.contracts.codec import record
+from streams.contracts.layout import Area, Camera, Screen, StoreLayout, Zone
+from streams.contracts.topics import DWELL, GAZE, Topic
+from streams.contracts.vision import Dwell, DwellBatch, Gaze, GazeBatch, TargetKind
+from vision.core.attention import GazeBegan, GazeOver, Look, TargetRules
+from vision.core.dwell import DwellBegan, Stay, StayOver, StayRules
+from vision.core.scene import Counts, TargetCount
+from vision.core.targets import Target
+from vision.core.told import DwellOutput, GazeOutput, PresenceOutput, SceneOutput
+from vision.events import EventWriter, Message, Stamp
+
+#: The longest that a gateway keeps an event to send it with others.
+BATCH_MS = 50
+CAMERAS_AN_AREA = 16
+_HEARTBEAT_MS = 200
+_ZONES_A_CAMERA = 6
+_MIN_DWELL_MS = 3_000
+_FIXATION_MS = 300
+#: From a picture to its detections, and from there to the message.
+_INFERENCE_MS, _WRITING_MS = 60, 2
+
+_STAY_RULES = StayRules(min_dwell_ms=_MIN_DWELL_MS, gap_ms=1_000, staff_limit_ms=600_000)
+_GAZE_RULES = TargetRules(fixation_ms=_FIXATION_MS, gap_ms=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as a producer takes it; `events` are those that it tells: gazes and dwells, or a
+    heartbeat and its presences.
+    """
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    at_ms: int
+    events: int
+
+
+def store_of(cameras: int) -> StoreLayout:
+    """A store with so many cameras, each before six zones and a screen."""
+    areas = range(-(-cameras // CAMERAS_AN_AREA))
+    cells = [(c, f"area-{c // CAMERAS_AN_AREA}") for c in range(cameras)]
+    return StoreLayout(
+        store_id="simulated",
+        name="Simulated store",
+        areas=tuple(Area(area_id=f"area-{number}") for number in areas),
+        cameras=tuple(
+            Camera(camera_id=f"camera-{c}", area_id=area, calibration_version="simulated-1")
+            for c, area in cells
+        ),
+        zones=tuple(
+            Zone(zone_id=f"zone-{c}-{z}", area_id=area, name=f"Zone {z} of camera {c}")
+            for c, area in cells
+            for z in range(_ZONES_A_CAMERA)
+        ),
+        screens=tuple(
+            Screen(screen_id=f"screen-{c}", area_id=area, name=f"Screen {c}") for c, area in cells
+        ),
+    )
+
+
+def messages(
+    layout: StoreLayout, *, people: int, begin_ms: int, length_ms: int, seed: int
+) -> Iterator[Sent]:
+    """What the gateways of all areas send, in the order of time; `people` stand before each camera
+    at any time.
+    """
+    draw = random.Random(seed)  # noqa: S311 - data for a measurement, no secret
+    areas = [
+        _AreaGateway(layout, area.area_id, people, begin_ms, length_ms, draw.random())
+        for area in layout.areas
+    ]
+    for at_ms in range(begin_ms, begin_ms + length_ms, BATCH_MS):
+        for area in areas:
+            for topic, event in area.step(at_ms):
+                yield _sent(topic, event, at_ms)
+
+
+def regrouped(sent: Sequence[Sent], events: int) -> Iterator[Sent]:
+    """The gazes and dwells of the same messages, so many in each message."""
+    waiting: dict[tuple[str, bytes], list[Gaze | Dwell]] = defaultdict(list)
+    for message in sent:
+        if message.topic == GAZE.name:
+            gazes = msgspec.json.decode(message.value, type=GazeBatch)
+            yield from _cut(GAZE, gazes, waiting[message.topic, message.key], events, message.at_ms)
+        elif message.topic == DWELL.name:
+            stays = msgspec.json.decode(message.value, type=DwellBatch)
+            yield from _cut(
+                DWELL, stays, waiting[message.topic, message.key], events, message.at_ms
+            )
+
+
+def _cut(
+    topic: Topic,
+    batch: GazeBatch | DwellBatch,
+    waiting: list[Gaze | Dwell],
+    events: int,
+    at_ms: int,
+) -> Iterator[Sent]:
+    waiting.extend(batch.events)
+    while len(waiting) >= events:
+        together = msgspec.structs.replace(batch, events=tuple(waiting[:events]))
+        del waiting[:events]
+        yield _sent(topic, together, at_ms)
+
+
+def _sent(topic: Topic, event: msgspec.Struct, at_ms: int) -> Sent:
+    made = record(topic, event, "smartstore/gateway")
+    told = getattr(event, "events", None)
+    count = len(told) if told is not None else 1 + len(getattr(event, "presences", ()))
+    sent_ms = at_ms + _INFERENCE_MS + _WRITING_MS
+    return Sent(topic.name, made["key"], made["value"], made["headers"], sent_ms, count)
+
+
+class _AreaGateway:
+    """One area's gateway: what its people do, in the order in which it is told."""
+
+    def __init__(
+        self,
+        layout: StoreLayout,
+        area_id: str,
+        people: int,
+        begin_ms: int,
+        length_ms: int,
+        seed: float,
+    ) -> None:
+        self._draw = random.Random(seed)  # noqa: S311 - data for a measurement, no secret
+        self._cameras = [c for c in layout.cameras if c.area_id == area_id]
+        self._writer = EventWriter(
+            layout.store_id, area_id, f"gateway-{area_id}", cameras=self._cameras
+        )
+        self._people = people
+        self._counts: list[tuple[TargetCount, ...]] = []
+        #: By the batch, and by camera and heartbeat, that will tell it.
+        self._told: dict[int, list[SceneOutput]] = defaultdict(list)
+        self._left: dict[tuple[int, int], list[PresenceOutput]] = defaultdict(list)
+        for number, camera in enumerate(self._cameras):
+            targets = _targets(camera.camera_id.removeprefix("camera-"))
+            self._counts.append(
+                tuple(TargetCount(t, self._draw.randrange(4), 1, 700) for t in targets)
+            )
+            for _ in range(people):
+                self._shop(number, targets, begin_ms, begin_ms + length_ms)
+
+    def step(self, at_ms: int) -> Iterator[Message]:
+        """What the pictures of these 50 ms tell."""
+        stamp = Stamp(at_ms, at_ms + _INFERENCE_MS, at_ms + _INFERENCE_MS + _WRITING_MS)
+        outputs = self._told.pop(at_ms // BATCH_MS, None)
+        if outputs:
+            yield from self._writer.batches(self._cameras[0], outputs, stamp)
+        # The cameras' heartbeats do not fall together.
+        turns = _HEARTBEAT_MS // BATCH_MS
+        for number in range(at_ms // BATCH_MS % turns, len(self._cameras), turns):
+            presences = self._left.pop((number, at_ms // _HEARTBEAT_MS), [])
+            counts = self._counts[number]
+            yield self._writer.audience(
+                self._cameras[number], self._people, counts, presences, Counts(), stamp
+            )
+
+    def _shop(self, number: int, targets: Sequence[Target], begin_ms: int, end_ms: int) -> None:
+        """One person after another before a camera: stays before its targets, one by one."""
+        draw, camera_id = self._draw, self._cameras[number].camera_id
+        at_ms = begin_ms - draw.randrange(10_000)
+        while at_ms < end_ms:
+            person = f"{draw.getrandbits(64):016x}"
+            for target in draw.sample(targets, draw.randint(1, 4)):
+                left_ms = at_ms + round(draw.expovariate(1 / 5_000)) + 400
+                self._stay(person, number, target, at_ms, left_ms)
+                self._look_around(person, camera_id, targets, at_ms, left_ms)
+                at_ms = left_ms + draw.randrange(100, 1_500)
+
+    def _stay(
+        self, person: str, number: int, target: Target, entered_ms: int, left_ms: int
+    ) -> None:
+        camera_id = self._cameras[number].camera_id
+        length_ms = left_ms - entered_ms
+        dwelling = target.kind == "zone" and length_ms >= _MIN_DWELL_MS
+        opportunity_ms = round(length_ms * self._draw.random())
+        stay = Stay(entered_ms, left_ms, opportunity_ms, True, True, dwelling)
+        over_ms = left_ms + _STAY_RULES.gap_ms
+        if dwelling:
+            began = DwellBegan(replace(stay, seen_at_ms=entered_ms + _MIN_DWELL_MS))
+            self._tell(
+                began.stay.seen_at_ms, DwellOutput(person, target, began, camera_id, camera_id)
+            )
+            over = StayOver(stay, censored=False)
+            self._tell(over_ms, DwellOutput(person, target, over, camera_id, camera_id))
+        gone = PresenceOutput(person, target, stay, opportunity_ms, camera_id, watched=True)
+        self._left[number, over_ms // _HEARTBEAT_MS + 1].append(gone)
+
+    def _look_around(
+        self, person: str, camera_id: str, targets: Sequence[Target], at_ms: int, until_ms: int
+    ) -> None:
+        """Gazes, one by one: each is told when it begins and when it is over."""
+        draw = self._draw
+        while at_ms < until_ms:
+            target = draw.choice(targets)
+            length_ms = _FIXATION_MS + round(draw.expovariate(1 / 700))
+            look = Look(
+                target_id=target.target_id,
+                started_at_ms=at_ms,
+                faced_at_ms=at_ms + _FIXATION_MS,
+                attention_ms=_FIXATION_MS,
+                facing=True,
+                probability=draw.uniform(0.8, 1.0),
+                faced=3,
+                distance_m=draw.uniform(0.8, 3.0),
+            )
+            began = GazeBegan(look)
+            self._tell(look.faced_at_ms, GazeOutput(person, target, began, camera_id, camera_id))
+            ended_ms = at_ms + length_ms
+            over = GazeOver(
+                replace(
+                    look,
+                    faced_at_ms=ended_ms,
+                    ended_at_ms=ended_ms,
+                    attention_ms=round(length_ms * draw.uniform(0.8, 1.0)),
+                ),
+                censored=False,
+            )
+            told_ms = ended_ms + _GAZE_RULES.gap_ms
+            self._tell(told_ms, GazeOutput(person, target, over, camera_id, camera_id))
+            at_ms = ended_ms + draw.randrange(100, 900)
+
+    def _tell(self, at_ms: int, output: SceneOutput) -> None:
+        self._told[at_ms // BATCH_MS + 1].append(output)
+
+
+def _targets(camera: str) -> list[Target]:
+    names = [f"zone-{camera}-{zone}" for zone in range(_ZONES_A_CAMERA)]
+    return [*(_target(name, "zone") for name in names), _target(f"screen-{camera}", "screen")]
+
+
+def _target(target_id: str, kind: TargetKind) -> Target:
+    return Target(
+        target_id=target_id,
+        kind=kind,
+        ground=None,
+        in_picture=False,
+        margin=0.0,
+        face=(0.0, 0.0, 1.0, 1.0),
+        stay=_STAY_RULES,
+        gaze=_GAZE_RULES,
+    )
