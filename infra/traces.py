@@ -8,7 +8,7 @@ and no two topics have to be joined. Ids are made of the events' own, so that a 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
@@ -107,8 +107,11 @@ def _span(
     )
 
 
-async def run_traces(bootstrap: str, exporter: SpanExporter, *, stop: asyncio.Event) -> int:
+async def run_traces(
+    bootstrap: str, exporter: SpanExporter, *, stop: asyncio.Event, ready: Callable[[], None]
+) -> int:
     """Sends a trace for each reaction from now on, until `stop` is set; how many spans were taken.
+    `ready` is called once it is known where in the log "now" is.
 
     Traces are for looking, not for counting: what is played while this does not run, or while the
     collector does not answer, has none.
@@ -122,6 +125,9 @@ async def run_traces(bootstrap: str, exporter: SpanExporter, *, stop: asyncio.Ev
     taken = 0
     try:
         await consumer.start()
+        for place in consumer.assignment():
+            await consumer.position(place)
+        ready()
         while not stop.is_set():
             fetched = await consumer.getmany(timeout_ms=_POLL_MS)
             values = [record.value for records in fetched.values() for record in records]

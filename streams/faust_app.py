@@ -2,9 +2,8 @@
 member, raw bytes, no tables and no web server; it can be told where to read on.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,15 +12,13 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 from faust.transport.drivers import aiokafka as driver
-from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
-from faust.types.tuples import ConsumerMessage
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from streams.bundles import BundlingConsumer
 from streams.errors import DeliveryError
 from streams.metrics import Handled, Standing, Telling, exposed
-from streams.ports import Incoming
 from streams.settings import ProcessorSettings
 
 log = logging.getLogger(__name__)
@@ -37,10 +34,8 @@ _REQUEST_TIMEOUT_S = 30.0
 #: Larger batches only make the loop deaf to the shopper who looks now.
 _MAX_POLL_RECORDS = 500
 
-#: A bundle of records is full with so many bytes: some milliseconds of work, so that the others on
-#: the loop have their turn. A record counts for at least this.
-_BUNDLE_BYTES = 131_072
-_RECORD_BYTES = 256
+#: Of one partition at a time: what is copied on its way should stay in the processor's cache.
+_FETCH_BYTES = 262_144
 
 #: Bundles that wait for an agent at the most: bounds the memory, and what is lost to a rebalance.
 _WAITING_BUNDLES = 16
@@ -70,7 +65,7 @@ class FaustOutbox:
                 )
                 for record in records
             ]
-            await asyncio.gather(*pending)
+            await _all(pending)
         except (KafkaError, ProducerSendError) as error:
             topics = ", ".join(sorted({str(record["topic"]) for record in records}))
             raise DeliveryError(
@@ -79,7 +74,21 @@ class FaustOutbox:
             ) from error
 
 
-class StoringConsumer(driver.Consumer):
+async def _all(pending: Iterable[Awaitable[Any]]) -> None:
+    """Waits for each, then raises the first error; half as dear as `asyncio.gather`, which wants a
+    task or a callback for each.
+    """
+    failed: Exception | None = None
+    for acknowledged in pending:
+        try:
+            await acknowledged
+        except KafkaError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+
+
+class StoringConsumer(BundlingConsumer):
     """Faust's consumer, that can be asked for the group's stored offsets and given others while
     nothing is read (in a handler of `on_rebalance_complete`).
     """
@@ -134,83 +143,8 @@ class StoringConsumer(driver.Consumer):
             await self._commit({TP(tp.topic, tp.partition): o for tp, o in offsets.items()})
 
 
-class _Bundles(DefaultSchedulingStrategy):
-    """Hands what a fetch brought on in bundles: consecutive records of one partition, in turns."""
-
-    def __init__(self) -> None:
-        """It keeps nothing."""
-
-    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-        """The bundles of all partitions, one of each at a time."""
-        turns = [(tp, _bundles(found)) for tp, found in records.items()]
-        while turns:
-            turn = [(tp, bundles, next(bundles, None)) for tp, bundles in turns]
-            turns = [(tp, bundles) for tp, bundles, bundle in turn if bundle]
-            yield from ((tp, bundle) for tp, _, bundle in turn if bundle)
-
-
-def _bundles(records: Sequence[Any]) -> Iterator[list[Incoming]]:
-    bundle: list[Incoming] = []
-    size = 0
-    for r in records:
-        value = r.value
-        size += _RECORD_BYTES if value is None else _RECORD_BYTES + len(value)
-        bundle.append(Incoming(r.topic, r.partition, r.offset, r.key, value, r.timestamp))
-        if size >= _BUNDLE_BYTES:
-            yield bundle
-            bundle, size = [], 0
-    if bundle:
-        yield bundle
-
-
-class BundlingConsumer(StoringConsumer):
-    """A consumer whose messages hold bundles of records: what Faust does for a message (tasks,
-    locks, queues, bookkeeping: a fifth of a millisecond) is done once for a bundle.
-
-    A bundle has the offset of its last record, and the agents handle the records and bundles of a
-    partition in order, one at a time. So what is acknowledged stands for all before it.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.scheduler = _Bundles()
-
-    def on_buffer_full(self, tp: TP) -> None:
-        """Lets the reader wait for the agents; Faust's own way sleeps for a second."""
-
-    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        last: Incoming = record[-1]
-        return ConsumerMessage(
-            last.topic,
-            last.partition,
-            last.offset,
-            last.logged_ms / 1_000,
-            0,
-            None,
-            None,
-            record,
-            None,
-            0,
-            0,
-            tp,
-            generation_id=self.app.consumer_generation_id,
-        )
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Offsets between those of two messages are records of the second one, or hold nothing."""
-
-    def _new_offset(self, tp: TP) -> int | None:
-        acked = self._acked[tp]
-        if not acked:
-            return None
-        newest: int = max(acked)
-        acked.clear()
-        self._acked_index[tp].clear()
-        return newest + 1
-
-
 class _Transport(driver.Transport):
-    Consumer = BundlingConsumer
+    Consumer = StoringConsumer
 
 
 class StreamsApp(faust.App):
@@ -312,6 +246,7 @@ def new_app(settings: ProcessorSettings, *, group: str, member: str) -> StreamsA
         broker_rebalance_timeout=_REBALANCE_TIMEOUT_S,
         broker_request_timeout=_REQUEST_TIMEOUT_S,
         broker_max_poll_records=_MAX_POLL_RECORDS,
+        consumer_max_fetch_size=_FETCH_BYTES,
         producer_linger=0.0,
         producer_request_timeout=_REQUEST_TIMEOUT_S,
         producer_max_request_size=_MAX_REQUEST_BYTES,
@@ -335,9 +270,3 @@ def bytes_topic(app: faust.App, name: str) -> Any:
         allow_empty=True,
         internal=False,
     )
-
-
-def incoming(message: Any) -> Sequence[Incoming]:
-    """The records of Faust's message, as the processors see them."""
-    bundle: Sequence[Incoming] = message.value
-    return bundle

@@ -131,7 +131,7 @@ class MeasureSettings(ProcessorSettings):
         default=900_000, ge=1_000, description="How long a window's state is kept for revisions"
     )
     emit_interval_ms: int = Field(
-        default=1_000, ge=100, description="A changed window is told at most this often"
+        default=1_000, ge=10, description="A changed window is told at most this often"
     )
     max_ahead_ms: int = Field(
         default=60_000,

@@ -58,6 +58,7 @@ class JournaledPublisher:
     def __init__(self, publisher: Acknowledged, path: Path) -> None:
         self._publisher = publisher
         self._path = path
+        self._partial = str(path.with_suffix(".partial"))
         self._seen_at_ms = 0
         self._open: dict[str, GazeBatch | DwellBatch] = {}
         self._ended: dict[str, GazeBatch | DwellBatch] = {}
@@ -128,19 +129,26 @@ class JournaledPublisher:
             tuple(batch for batch in batches if isinstance(batch, GazeBatch)),
             tuple(batch for batch in batches if isinstance(batch, DwellBatch)),
         )
-        partial = self._path.with_suffix(".partial")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(page))
-            partial.replace(self._path)
+            self._replace(msgspec.json.encode(page))
         except OSError as error:
             if not self._refused:
                 _log.warning("%s: what is open cannot be noted (%s)", self._path, error)
             self._refused = True
         else:
             self._refused = False
+
+    def _replace(self, text: bytes) -> None:
+        """Several times a second, so without a call more than needed."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        try:
+            descriptor = os.open(self._partial, flags, 0o600)
+        except FileNotFoundError:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._partial, flags, 0o600)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            file.write(text)
+        os.replace(self._partial, self._path)
 
     def _read(self) -> _Page:
         try:

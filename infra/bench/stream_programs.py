@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 import psutil
 
-from infra.bench.peers.job import Task
+from infra.bench.peers.job import FETCH_PAUSE_MS, Task
 from infra.errors import UserError
 from infra.stack.locked import LockedEnvironment
 from infra.stack.ports import free_port
@@ -136,10 +136,10 @@ async def workers(
     running: list[Worker] = []
     try:
         for number in range(count):
-            running.append(
-                await _worker(place, file, group, f"{group}-{number}", emit_interval_ms)
-            )
-        for worker, ready in ((w, place.folder / f"{group}-{n}.ready") for n, w in enumerate(running)):
+            running.append(await _worker(place, file, group, f"{group}-{number}", emit_interval_ms))
+        for worker, ready in (
+            (w, place.folder / f"{group}-{n}.ready") for n, w in enumerate(running)
+        ):
             await _until_ready(worker, ready)
         yield running
     finally:
@@ -159,6 +159,7 @@ async def _worker(
         "SMARTSTORE_GROUP": group,
         "SMARTSTORE_MEMBER": member,
         "SMARTSTORE_EMIT_INTERVAL_MS": str(emit_interval_ms),
+        "SMARTSTORE_FETCH_PAUSE_MS": str(FETCH_PAUSE_MS),
         "PYTHONPATH": str(_ROOT),
     }
     command = [sys.executable, "-m", "infra", "measure", "--layout", str(layout)]
@@ -198,21 +199,17 @@ async def end(process: Process) -> None:
         await process.wait()
 
 
-def steady(
-    looks: Sequence[Look], events: Mapping[str, Sequence[int]], skip_s: float
-) -> tuple[float, float]:
-    """Events and messages a second of processor time, from `skip_s` of processor time after the
-    first message to the last. `events`: for each topic, how many events its first n messages tell.
+def steady(looks: Sequence[Look], events: Mapping[str, Sequence[int]]) -> tuple[float, float]:
+    """Events and messages a second of processor time, from the first look at which a program had
+    begun with the log until it was through: each reads the topics in an order of its own, so that
+    only the whole log is the same work for all. `events`: for each topic, how many events its first
+    n messages tell.
     """
     begun = [look for look in looks if sum(look.handled.values())]
-    last = begun[-1]
-    from_s = begun[0].cpu_s + skip_s
-    first = next((look for look in begun if look.cpu_s >= from_s), begun[0])
-    if first is last:
-        first = begun[0]
-    cpu_s = last.cpu_s - first.cpu_s
-    if cpu_s <= 0:
+    if not begun or begun[-1].cpu_s <= begun[0].cpu_s:
         raise UserError("too little was handled to measure; give --seconds more")
+    first, last = begun[0], begun[-1]
+    cpu_s = last.cpu_s - first.cpu_s
 
     def told(look: Look) -> int:
         return sum(events[topic][count] for topic, count in look.handled.items() if count)

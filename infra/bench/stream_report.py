@@ -38,18 +38,21 @@ class ByBatch(Struct, frozen=True, kw_only=True):
 
 class Growth(Struct, frozen=True, kw_only=True):
     """Processor time of all workers for one camera and one second of its events, in seconds, and
-    what the windows of one area hold in memory.
+    what the windows of one area hold in memory. `idle_cpu`: what the workers need each second while
+    nothing comes, which is not in it.
     """
 
     cameras: int
     workers: int
     cpu_per_camera: float
+    idle_cpu: float
     state_bytes_per_area: int
 
 
 class StreamReport(Struct, frozen=True, kw_only=True):
     """The figures. `events_per_message` is that of the gateways' own messages (`ours` and beside);
-    an event is a gaze or a dwell that begins or ends, a presence, or a heartbeat.
+    an event is a gaze or a dwell that begins or ends, a presence, or a heartbeat. `quix` is the
+    faster of two ways, `quix_way` says which; `quix_states` is the way with Quix' own state.
     """
 
     ours: Speed
@@ -62,6 +65,7 @@ class StreamReport(Struct, frozen=True, kw_only=True):
     growth: tuple[Growth, ...]
     growth_exponent: float | None
     emit_interval_ms: int
+    quix_states: Speed
     quix_way: str
     cameras: int
     people_per_camera: int
@@ -73,7 +77,7 @@ def exponent(rows: Sequence[Growth]) -> float | None:
     """How the processor time of one worker grows with the cameras: the slope of the logarithms.
 
     >>> rows = [
-    ...     Growth(cameras=n, workers=1, cpu_per_camera=0.5, state_bytes_per_area=1)
+    ...     Growth(cameras=n, workers=1, cpu_per_camera=0.5, idle_cpu=0.0, state_bytes_per_area=1)
     ...     for n in (10, 100)
     ... ]
     >>> exponent(rows)

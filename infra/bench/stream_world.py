@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from streams.contracts.base import Trace
 from streams.contracts.codec import record
 from streams.contracts.layout import Area, Camera, Screen, StoreLayout, Zone
 from streams.contracts.topics import DWELL, GAZE, Topic
@@ -36,6 +37,10 @@ _INFERENCE_MS, _WRITING_MS = 60, 2
 
 _STAY_RULES = StayRules(min_dwell_ms=_MIN_DWELL_MS, gap_ms=1_000, staff_limit_ms=600_000)
 _GAZE_RULES = TargetRules(fixation_ms=_FIXATION_MS, gap_ms=400)
+
+
+#: A zone before which nobody is but the probes of a measurement.
+PROBE_ZONE = "zone-probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,13 @@ def store_of(cameras: int) -> StoreLayout:
             Camera(camera_id=f"camera-{c}", area_id=area, calibration_version="simulated-1")
             for c, area in cells
         ),
-        zones=tuple(
-            Zone(zone_id=f"zone-{c}-{z}", area_id=area, name=f"Zone {z} of camera {c}")
-            for c, area in cells
-            for z in range(_ZONES_A_CAMERA)
+        zones=(
+            Zone(zone_id=PROBE_ZONE, area_id="area-0", name="Probes"),
+            *(
+                Zone(zone_id=f"zone-{c}-{z}", area_id=area, name=f"Zone {z} of camera {c}")
+                for c, area in cells
+                for z in range(_ZONES_A_CAMERA)
+            ),
         ),
         screens=tuple(
             Screen(screen_id=f"screen-{c}", area_id=area, name=f"Screen {c}") for c, area in cells
@@ -90,6 +98,29 @@ def messages(
         for area in areas:
             for topic, event in area.step(at_ms):
                 yield _sent(topic, event, at_ms)
+
+
+def probe(at_ms: int, number: int) -> Sent:
+    """A message with one gaze at the probes' zone, which no other message changes."""
+    gaze_id = f"probe-{at_ms}-{number}"
+    gaze = Gaze(
+        gaze_id=gaze_id,
+        phase="ended",
+        track_id=gaze_id,
+        camera_id="camera-0",
+        target_id=PROBE_ZONE,
+        target_kind="zone",
+        probability=1.0,
+        started_at_ms=at_ms - 400,
+        ended_at_ms=at_ms - 100,
+        attention_ms=_FIXATION_MS,
+        calibration_version="simulated-1",
+        trace=Trace(cause_id=gaze_id, captured_at_ms=at_ms, inferred_at_ms=at_ms, sent_at_ms=at_ms),
+    )
+    batch = GazeBatch(
+        store_id="simulated", area_id="area-0", gateway_id="probe", seq=number, events=(gaze,)
+    )
+    return _sent(GAZE, batch, at_ms)
 
 
 def regrouped(sent: Sequence[Sent], events: int) -> Iterator[Sent]:

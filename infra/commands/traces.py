@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from infra.commands.runtime import run_until_signal, settings_of
+from infra.commands.runtime import ready_with, run_until_signal, settings_of
 from infra.commands.waiting import wait_for_broker
 from infra.errors import UserError
 from streams.settings import KafkaSettings
@@ -19,7 +21,11 @@ def add_to(app: typer.Typer) -> None:
     app.command()(traces)
 
 
-def traces() -> None:
+def traces(
+    ready_file: Annotated[
+        Path | None, typer.Option(help="A file to make once this process works.")
+    ] = None,
+) -> None:
     """Sends each reaction, from capture to render, as an OpenTelemetry trace to the collector that
     OTEL_EXPORTER_OTLP_ENDPOINT names (OTLP over HTTP). Waits for the broker."""
     if not any(os.environ.get(name) for name in _ENDPOINTS):
@@ -35,6 +41,7 @@ def traces() -> None:
 
     async def main(stop: asyncio.Event) -> None:
         if await wait_for_broker(settings.kafka, stop):
-            await run_traces(settings.kafka, OTLPSpanExporter(), stop=stop)
+            ready = ready_with(ready_file)
+            await run_traces(settings.kafka, OTLPSpanExporter(), stop=stop, ready=ready)
 
     run_until_signal(main)

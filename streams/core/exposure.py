@@ -1,10 +1,14 @@
 """Exposure: which presences and gazes met which play of a screen, in event time. Pure.
 
 Like a window of attention, an exposure is the set of facts that overlap it, so the order of arrival
-and repeats change nothing, and it is told again when a later fact changes it.
+and repeats change nothing, and it is told again when a later fact changes it. `through_offset` is
+the sum, over the topics that feed it, of the greatest offset (+ 1) that has a part in it, and the
+row of a play that has ended is above all that were told while it went on, which may hold facts that
+came after its end.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streams.contracts.attention import Exposure
@@ -20,13 +24,18 @@ PAIRING_MS = 1_000
 #: A play whose end nobody told is taken to have lasted as long at the most.
 _LONGEST_PLAY_MS = 3_600_000
 
+#: Added to `through_offset` once a play has ended; no log is as long, and JSON numbers are exact.
+_ENDED = 1 << 52
+
 
 @dataclass(slots=True)
 class _Played:
     play: Play
     members: set[FactKey] = field(default_factory=set)
     late: set[FactKey] = field(default_factory=set)
-    through: dict[str, int] = field(default_factory=dict)
+    #: Log and next offset of the play itself.
+    log: str = ""
+    through: int = 0
 
     @property
     def start_ms(self) -> int:
@@ -39,13 +48,14 @@ class _Played:
         return max(self.start_ms, min(clock_ms, self.start_ms + _LONGEST_PLAY_MS))
 
     def reach(self, log: str, offset: int) -> None:
-        self.through[log] = max(self.through.get(log, 0), offset + 1)
+        self.log, self.through = log, max(self.through, offset + 1)
 
 
 @dataclass(slots=True)
 class _Screen:
     clock_ms: int = 0
     facts: dict[FactKey, Fact] = field(default_factory=dict)
+    late: dict[FactKey, Fact] = field(default_factory=dict)
     plays: dict[str, _Played] = field(default_factory=dict)
 
 
@@ -55,13 +65,22 @@ class Exposures:
     `lateness_ms`: a fact told after its source told of a time so much later is late: it is counted
     with the plays that it would have changed. `keep_ms`: how long after its end a play can still
     change. `floor_ms`: plays that began before it were told by an earlier life of the process.
+    `watermarks` are those of the same logs' windows: what a camera tells of a shelf or of nobody
+    also says how far it has told.
     """
 
-    def __init__(self, *, lateness_ms: int, keep_ms: int, floor_ms: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        lateness_ms: int,
+        keep_ms: int,
+        floor_ms: int = 0,
+        watermarks: Watermarks | None = None,
+    ) -> None:
         self._lateness_ms = lateness_ms
         self._keep_ms = keep_ms
         self._floor_ms = floor_ms
-        self._watermarks = Watermarks()
+        self._watermarks = Watermarks() if watermarks is None else watermarks
         self._screens: dict[str, _Screen] = {}
         self._changed: set[tuple[str, str]] = set()
         self._leaving: list[Exposure] = []
@@ -72,7 +91,7 @@ class Exposures:
         screens = self._screens.values()
         return {
             "plays": sum(len(screen.plays) for screen in screens),
-            "screen_facts": sum(len(screen.facts) for screen in screens),
+            "screen_facts": sum(len(screen.facts) + len(screen.late) for screen in screens),
         }
 
     def add_play(self, play: Play, log: str, offset: int, horizon_ms: int) -> Outcome:
@@ -134,7 +153,9 @@ class Exposures:
         self._changed.add((play.screen_id, play.play_id))
         end_ms = known.end_ms(screen.clock_ms)
         for key, fact in screen.facts.items():
-            self._place(known, key, fact, end_ms)
+            _place(known, known.members, key, fact, end_ms)
+        for key, fact in screen.late.items():
+            _place(known, known.late, key, fact, end_ms)
         return "added"
 
     def _add(self, fact: Fact) -> Outcome:
@@ -150,33 +171,24 @@ class Exposures:
             return "dropped"
         screen.facts[fact.key] = fact
         for play_id, played in screen.plays.items():
-            if self._place(played, fact.key, fact, played.end_ms(screen.clock_ms)):
+            end_ms = played.end_ms(screen.clock_ms)
+            if _place(played, played.members, fact.key, fact, end_ms):
                 self._changed.add((fact.target_id, play_id))
         return "added"
 
-    def _place(self, played: _Played, key: FactKey, fact: Fact, end_ms: int) -> bool:
-        """Puts a fact to a play or takes it away; whether the play concerns it."""
-        if overlaps(fact, played.start_ms, end_ms):
-            played.members.add(key)
-        elif key in played.members:
-            played.members.discard(key)
-        else:
-            return False
-        played.reach(fact.log, fact.offset)
-        return True
-
     def _count_late(self, screen: _Screen, fact: Fact) -> Outcome:
-        outcome: Outcome = "dropped"
+        """Also kept: its play may be read after it."""
+        known = screen.late.get(fact.key)
+        if known is not None and known.rank >= fact.rank:
+            return "repeated"
+        if self._is_over(screen, max(fact.start_ms, fact.end_ms)):
+            return "dropped"
+        screen.late[fact.key] = fact
         for play_id, played in screen.plays.items():
-            if not overlaps(fact, played.start_ms, played.end_ms(screen.clock_ms)):
-                continue
-            if fact.key in played.late:
-                return "repeated"
-            played.late.add(fact.key)
-            played.reach(fact.log, fact.offset)
-            self._changed.add((fact.target_id, play_id))
-            outcome = "late"
-        return outcome
+            end_ms = played.end_ms(screen.clock_ms)
+            if _place(played, played.late, fact.key, fact, end_ms):
+                self._changed.add((fact.target_id, play_id))
+        return "late"
 
     def _is_over(self, screen: _Screen, end_ms: int) -> bool:
         return end_ms + self._keep_ms <= screen.clock_ms
@@ -193,11 +205,44 @@ class Exposures:
                 self._leaving.append(_row(screen, played))
                 self._changed.discard((screen_id, play_id))
             del screen.plays[play_id]
-        for key, fact in list(screen.facts.items()):
+        plays = screen.plays.values()
+        self._forget(screen, screen.facts, lambda key: any(key in each.members for each in plays))
+        self._forget(screen, screen.late, lambda key: any(key in each.late for each in plays))
+
+    def _forget(
+        self, screen: _Screen, facts: dict[FactKey, Fact], needed: Callable[[FactKey], bool]
+    ) -> None:
+        gone = []
+        for key, fact in facts.items():  # no copy: it runs for every fact, and there are many
             if not self._is_over(screen, fact.end_ms):
                 break
-            if not any(key in played.members for played in screen.plays.values()):
-                del screen.facts[key]
+            if not needed(key):
+                gone.append(key)
+        for key in gone:
+            del facts[key]
+
+
+def _place(played: _Played, among: set[FactKey], key: FactKey, fact: Fact, end_ms: int) -> bool:
+    """Puts a fact among those of a play or takes it away; whether the play concerns it."""
+    if overlaps(fact, played.start_ms, end_ms):
+        among.add(key)
+    elif key in among:
+        among.discard(key)
+    else:
+        return False
+    return True
+
+
+def _through(screen: _Screen, played: _Played) -> int:
+    """Hangs on what has been read alone and not on the order of topics: a row that knows more has a
+    greater one, in every life of the process.
+    """
+    through = {played.log: played.through}
+    for facts, keys in ((screen.facts, played.members), (screen.late, played.late)):
+        for key in keys:
+            fact = facts[key]
+            through[fact.log] = max(through.get(fact.log, 0), fact.offset + 1)
+    return sum(through.values()) + (_ENDED if played.play.phase == "ended" else 0)
 
 
 def _row(screen: _Screen, played: _Played) -> Exposure:
@@ -227,7 +272,7 @@ def _row(screen: _Screen, played: _Played) -> Exposure:
         watchers=len({f.track_id for f in gazes}) if gazes or measured or not present else None,
         attention_ms=sum(part_ms(f, start, end) for f in gazes),
         late=len(played.late),
-        through_offset=sum(played.through.values()),
+        through_offset=_through(screen, played),
     )
 
 

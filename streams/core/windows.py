@@ -224,7 +224,7 @@ class AttentionWindows:
         self._changed.add((fact.target_id, start))
 
     def _count_late(self, target: _Target, fact: Fact) -> Outcome:
-        start = self._last_start(fact.end_ms)
+        start = self._last_start(fact.told_at_ms)
         if not self._is_kept(target, start, fact.told_at_ms):
             return "dropped"
         window = self._window(target, start)
@@ -275,11 +275,13 @@ class AttentionWindows:
     def _is_kept(self, target: _Target, start: int, told_ms: int = 0) -> bool:
         """Whether a window is kept, or may be made by what was told at a time."""
         clock_ms = target.clock_ms
+        if start < self._floor_ms:
+            return False
         if start > clock_ms:
             # Only a clock that is wrong tells of windows to come: there may not be many.
             known = start in target.windows or len(target.windows) < self._most_windows
             return start <= told_ms and known
-        return start + self._window_ms + self._keep_ms > clock_ms and self._floor_ms <= start
+        return start + self._window_ms + self._keep_ms > clock_ms
 
     def _spanned(self, first_ms: int, last_ms: int) -> range:
         """The starts of the windows that hold a time from `first_ms` to `last_ms`."""

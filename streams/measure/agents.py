@@ -5,7 +5,8 @@ from typing import Any
 
 import faust
 
-from streams.faust_app import bytes_topic, incoming
+from streams.bundles import taken
+from streams.faust_app import bytes_topic
 from streams.measure.measurer import ATTENTION_TOPICS, BASKET_TOPICS, Measurer
 from streams.metrics import Handled
 
@@ -24,7 +25,7 @@ def _attach(app: faust.App, measurer: Measurer, handled: Handled, name: str) -> 
     @app.agent(bytes_topic(app, name), name=f"measure.{name}", concurrency=1)
     async def agent(stream: Any) -> None:
         async for event in stream.events():
-            for record in incoming(event.message):
+            for record in taken(event.message):
                 began_s = perf_counter()
                 good = await measurer.on_record(record)
                 handled.note(name, perf_counter() - began_s, buried=not good)

@@ -107,6 +107,7 @@ class Measurer:
                 lateness_ms=settings.allowed_lateness_ms,
                 keep_ms=settings.keep_ms,
                 floor_ms=floor_ms,
+                watermarks=self._attention[partition][0].watermarks,
             )
             for partition, floor_ms in attention_floors_ms.items()
         }

@@ -5,8 +5,9 @@ from typing import Any
 
 import faust
 
+from streams.bundles import taken
 from streams.contracts.topics import AUDIENCE, GAZE
-from streams.faust_app import bytes_topic, incoming
+from streams.faust_app import bytes_topic
 from streams.metrics import Handled
 from streams.react.reactor import Reactor
 
@@ -25,7 +26,7 @@ def _attach(app: faust.App, reactor: Reactor, handled: Handled, name: str) -> No
     @app.agent(bytes_topic(app, name), name=f"react.{name}", concurrency=1)
     async def agent(stream: Any) -> None:
         async for event in stream.events():
-            for record in incoming(event.message):
+            for record in taken(event.message):
                 began_s = perf_counter()
                 good = await reactor.on_record(record)
                 handled.note(name, perf_counter() - began_s, buried=not good)

@@ -177,6 +177,7 @@ class Reactor:
         told_ms = self._clock_ms()
         self.decisions[decision.reason] += 1
         self.decision_s.note((told_ms - decision.decided_at_ms) / 1_000)
-        # Of a creative that only stays, the gaze may be old.
-        if decision.trace is not None and decision.showing != decision.creative_id:
+        stays = decision.showing == decision.creative_id and decision.shown_reason == "attention"
+        # Of a choice that is only told anew, the gaze may be old.
+        if decision.trace is not None and not stays:
             self.reaction_s.note((told_ms - decision.trace.captured_at_ms) / 1_000)

@@ -4,24 +4,21 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from jsonschema import Draft202012Validator, ValidationError
 
-from infra.stack.broker import EmbeddedBroker
-from infra.stack.state import StateFolder
-from infra.stack.supervisor import Supervisor
-from infra.topics import create_topics
 from streams.contracts import codec
 from streams.contracts.base import Trace
 from streams.contracts.signage import Content
 from streams.contracts.topics import CONTENT
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.broker]
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "kafkajs"
@@ -35,7 +32,7 @@ PATIENCE_S = 60
 Seen = tuple[str, dict[str, str], Any]
 
 
-def _content(number: int, screen_id: str, caused: bool) -> Content:
+def _content(number: int, screen_id: str, caused: bool, run: str) -> Content:
     now_ms = 1_790_000_000_000 + number * 1_000
     trace = Trace(
         cause_id=f"g-{number}",
@@ -44,10 +41,10 @@ def _content(number: int, screen_id: str, caused: bool) -> Content:
         sent_at_ms=now_ms - 100,
     )
     return Content(
-        decision_id=f"d-{number}",
+        decision_id=f"d-{number}{run}",
         store_id="demo",
         area_id="main",
-        screen_id=screen_id,
+        screen_id=f"{screen_id}{run}",
         creative_id="tea",
         creative_version=1,
         not_before_ms=now_ms,
@@ -59,12 +56,21 @@ def _content(number: int, screen_id: str, caused: bool) -> Content:
     )
 
 
-CONTENTS = [
-    _content(1, "screen-1", caused=True),
-    _content(2, "screen-2", caused=False),
-    _content(3, "screen-1", caused=False),
-    _content(4, "screen-é", caused=True),
-]
+@dataclass(frozen=True)
+class Told:
+    """A broker whose topic of content holds `contents`, of screens that no other test has."""
+
+    bootstrap: str
+    run: str = field(default_factory=lambda: f"-{uuid4().hex[:8]}")
+
+    @property
+    def contents(self) -> list[Content]:
+        return [
+            _content(1, "screen-1", True, self.run),
+            _content(2, "screen-2", False, self.run),
+            _content(3, "screen-1", False, self.run),
+            _content(4, "screen-é", True, self.run),
+        ]
 
 
 def _expected(contents: list[Content]) -> list[Seen]:
@@ -93,23 +99,16 @@ def _value(content: Content) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[str]:
-    """The address of a broker whose topic of content holds CONTENTS."""
-    with StateFolder(tmp_path / "state") as state:
-        embedded = EmbeddedBroker(state)
-        async with Supervisor(state) as supervisor:
-            await embedded.start(supervisor)
-            await create_topics(embedded.bootstrap, 3)
-            producer = AIOKafkaProducer(
-                bootstrap_servers=embedded.bootstrap, enable_idempotence=True
-            )
-            await producer.start()
-            try:
-                for content in CONTENTS:
-                    await producer.send_and_wait(**codec.record(CONTENT, content, SOURCE))
-            finally:
-                await producer.stop()
-            yield embedded.bootstrap
+async def told(bootstrap: str) -> Told:
+    told = Told(bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
+    await producer.start()
+    try:
+        for content in told.contents:
+            await producer.send_and_wait(**codec.record(CONTENT, content, SOURCE))
+    finally:
+        await producer.stop()
+    return told
 
 
 async def _run(*command: str, cwd: Path | None = None) -> tuple[int, str, str]:
@@ -139,12 +138,12 @@ def _check(seen: list[Seen], contents: list[Content]) -> None:
     assert by_id == _expected(contents)
 
 
-async def test_kcat_reads_the_content(broker: str) -> None:
+async def test_kcat_reads_the_content(told: Told) -> None:
     kcat = shutil.which("kcat") or shutil.which("kafkacat")
     if kcat is None:
         pytest.skip("NOT RUN: kcat is not installed (Debian's package kcat)")
     code, out, err = await _run(
-        kcat, "-C", "-b", broker, "-t", CONTENT.name, "-o", "beginning", "-e", "-q", "-J"
+        kcat, "-C", "-b", told.bootstrap, "-t", CONTENT.name, "-o", "beginning", "-e", "-q", "-J"
     )
     assert code == 0, err
     records = [json.loads(line) for line in out.splitlines()]
@@ -156,35 +155,37 @@ async def test_kcat_reads_the_content(broker: str) -> None:
             json.loads(record["payload"]),
         )
         for record in records
+        if record["key"].endswith(told.run)
     ]
-    _check(seen, CONTENTS)
+    _check(seen, told.contents)
 
 
-async def test_kafkajs_follows_one_screen(broker: str, tmp_path: Path) -> None:
+async def test_kafkajs_follows_one_screen(told: Told, tmp_path: Path) -> None:
     program = await _installed(tmp_path / "kafkajs")
     code, out, err = await _run(
-        "node", "follow.mjs", broker, "screen-1", "--count", "2", cwd=program
+        "node", "follow.mjs", told.bootstrap, f"screen-1{told.run}", "--count", "2", cwd=program
     )
     assert code == 0, err
     seen = [(r["key"], r["headers"], r["value"]) for r in map(json.loads, out.splitlines())]
-    _check(seen, [c for c in CONTENTS if c.screen_id == "screen-1"])
+    _check(seen, [c for c in told.contents if c.screen_id == f"screen-1{told.run}"])
 
 
-async def test_kafkajs_is_told_a_deletion(broker: str, tmp_path: Path) -> None:
+async def test_kafkajs_is_told_a_deletion(told: Told, tmp_path: Path) -> None:
     program = await _installed(tmp_path / "kafkajs")
-    producer = AIOKafkaProducer(bootstrap_servers=broker)
+    screen_id = f"screen-2{told.run}"
+    producer = AIOKafkaProducer(bootstrap_servers=told.bootstrap)
     await producer.start()
     try:
-        await producer.send_and_wait(CONTENT.name, key=b"screen-2", value=None)
+        await producer.send_and_wait(CONTENT.name, key=screen_id.encode(), value=None)
     finally:
         await producer.stop()
     code, out, err = await _run(
-        "node", "follow.mjs", broker, "screen-2", "--count", "2", cwd=program
+        "node", "follow.mjs", told.bootstrap, screen_id, "--count", "2", cwd=program
     )
     assert code == 0, err
     first, last = map(json.loads, out.splitlines())
-    assert first["value"]["decision_id"] == "d-2"
-    assert last == {"key": "screen-2", "headers": {}, "value": None}
+    assert first["value"]["decision_id"] == f"d-2{told.run}"
+    assert last == {"key": screen_id, "headers": {}, "value": None}
 
 
 async def _installed(folder: Path) -> Path:
@@ -210,7 +211,7 @@ async def _installed(folder: Path) -> Path:
     [("creative_version", 0), ("arm", "both"), ("screen_id", ""), ("expires_at_ms", "soon")],
 )
 def test_the_schema_refuses_what_the_contract_refuses(field: str, value: object) -> None:
-    good = _value(CONTENTS[0])
+    good = _value(Told("127.0.0.1:9").contents[0])
     VALIDATOR.validate(good)
     with pytest.raises(ValidationError):
         VALIDATOR.validate({**good, field: value})

@@ -6,7 +6,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,11 +19,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from playwright.async_api import CDPSession, Page, async_playwright
 
-from infra.stack.broker import EmbeddedBroker
 from infra.stack.ports import LOOPBACK, free_port
-from infra.stack.state import StateFolder
 from infra.stack.supervisor import Supervisor
-from infra.topics import create_topics
 from signage.catalogue import load_catalogue
 from signage.player.headless import HeadlessPage
 from signage.player.service import Player, create_player
@@ -50,13 +48,21 @@ asyncio.run(run_player(settings, load_catalogue(), stop=asyncio.Event(), ready=l
 
 
 class Broker:
-    """The embedded broker under a supervisor that starts it again when it is killed."""
+    """A broker, and the screens of one test on it. The embedded one has a supervisor that starts
+    it again when it is killed.
+    """
 
-    def __init__(self, embedded: EmbeddedBroker, supervisor: Supervisor) -> None:
-        self.bootstrap = embedded.bootstrap
+    def __init__(self, bootstrap: str, supervisor: Supervisor | None = None) -> None:
+        self.bootstrap = bootstrap
         self._supervisor = supervisor
+        self._run = uuid.uuid4().hex[:8]
+
+    def screen(self, name: str = "screen-1") -> str:
+        """A screen's name that no other test has."""
+        return f"{name}-{self._run}"
 
     async def kill(self) -> None:
+        assert self._supervisor is not None
         before = self._supervisor.restarts["broker"]
         self._supervisor.signal("broker", signal.SIGKILL)
         await until(lambda: self._supervisor.restarts["broker"] > before)
@@ -66,13 +72,14 @@ class Broker:
         producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, enable_idempotence=True)
         await producer.start()
         try:
-            for content in contents:
+            for each in contents:
+                content = msgspec.structs.replace(each, screen_id=self.screen(each.screen_id))
                 await producer.send_and_wait(**codec.record(CONTENT, content, "/test"))
         finally:
             await producer.stop()
 
     async def plays(self) -> list[Play]:
-        """Every proof that the topic holds, in order."""
+        """Every proof of this test's screen that the topic holds, in order."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
         await consumer.start()
         try:
@@ -85,7 +92,9 @@ class Broker:
             plays: list[Play] = []
             while any([await consumer.position(p) < ends[p] for p in partitions]):
                 for records in (await consumer.getmany(timeout_ms=200)).values():
-                    plays += [codec.decode(PLAY.name, record.value) for record in records]
+                    # Others may have left anything on a broker that was named.
+                    mine = [r.value for r in records if self.screen().encode() in (r.value or b"")]
+                    plays += [codec.decode(PLAY.name, value) for value in mine]
             return plays
         finally:
             await consumer.stop()
@@ -128,18 +137,8 @@ def content(number: int, creative_id: str, valid_ms: int = 600_000) -> Content:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[StateFolder]:
-    with StateFolder(tmp_path / "state") as folder:
-        yield folder
-
-
-@pytest.fixture
-async def broker(state: StateFolder) -> AsyncIterator[Broker]:
-    embedded = EmbeddedBroker(state)
-    async with Supervisor(state) as supervisor:
-        await embedded.start(supervisor)
-        await create_topics(embedded.bootstrap)
-        yield Broker(embedded, supervisor)
+def broker(served: tuple[str, Supervisor | None]) -> Broker:
+    return Broker(*served)
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ def settings(broker: Broker, tmp_path: Path) -> PlayerSettings:
         state=tmp_path / "player",
         store_id="demo",
         area_id="main",
-        screen_id="screen-1",
+        screen_id=broker.screen(),
         player_port=free_port(),
         rotation_slot_ms=3_600_000,
     )
@@ -184,6 +183,7 @@ async def page_of(settings: PlayerSettings) -> AsyncIterator[list[str]]:
         await asyncio.wait_for(following, PATIENCE_S)
 
 
+@pytest.mark.broker
 async def test_the_newest_content_is_shown_then_every_change(
     broker: Broker, settings: PlayerSettings
 ) -> None:
@@ -217,6 +217,7 @@ def replace_screen(content: Content, number: int) -> Content:
     )
 
 
+@pytest.mark.broker
 async def test_a_starting_player_shows_the_newest_content_alone(
     broker: Broker, settings: PlayerSettings
 ) -> None:
@@ -247,6 +248,7 @@ async def test_the_screen_plays_on_and_nothing_is_lost_when_the_broker_is_killed
     }  # fmt: skip
 
 
+@pytest.mark.broker
 async def test_a_player_that_starts_without_a_broker_plays_and_proves_later(
     broker: Broker, settings: PlayerSettings
 ) -> None:
@@ -261,6 +263,7 @@ async def test_a_player_that_starts_without_a_broker_plays_and_proves_later(
     assert plays[0].decision_id.startswith("fallback-")
 
 
+@pytest.mark.broker
 async def test_the_open_play_of_a_killed_player_is_ended_at_its_next_start(
     broker: Broker, settings: PlayerSettings
 ) -> None:
@@ -330,6 +333,7 @@ async def browser_page(settings: PlayerSettings, errors: list[str]) -> AsyncIter
         await browser.close()
 
 
+@pytest.mark.broker
 @pytest.mark.browser
 async def test_a_browser_paints_every_change_without_a_dark_frame(
     broker: Broker, settings: PlayerSettings

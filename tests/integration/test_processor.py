@@ -3,7 +3,6 @@ broken goes to the dead letters; and a worker that is killed goes on where it wa
 """
 
 import asyncio
-import os
 import signal
 import sys
 import time
@@ -20,10 +19,6 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, OffsetAndMetadata
 from aiokafka.admin import AIOKafkaAdminClient
 
-from infra.stack.settings import StackSettings
-from infra.stack.stack import EmbeddedStack
-from infra.stack.state import StateFolder
-from infra.topics import create_topics
 from streams.contracts import codec
 from streams.contracts.attention import AttentionWindow, BasketWindow
 from streams.contracts.base import Trace
@@ -51,7 +46,7 @@ from streams.contracts.vision import (
 from streams.kafka_log import side_consumer
 from streams.liveness import EXIT_STUCK
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stack, pytest.mark.broker, pytest.mark.timeout(240)]
 
 #: Far beyond what anything here takes; a wait that ends by it is a failure.
 _PATIENCE_S = 40.0
@@ -346,22 +341,6 @@ class Store:
             if known is None or row.through_offset >= known.through_offset:
                 newest[row.window_start_ms] = row
         return list(newest.values())
-
-
-@pytest.fixture
-async def bootstrap(tmp_path: Path) -> AsyncIterator[str]:
-    """The broker named by SMARTSTORE_TEST_KAFKA, or the embedded one."""
-    named = os.environ.get("SMARTSTORE_TEST_KAFKA")
-    if named:
-        await create_topics(named)
-        yield named
-        return
-    with StateFolder(tmp_path / "state") as state:
-        async with EmbeddedStack(
-            state, StackSettings(state=state.path), parts=("broker",)
-        ) as stack:
-            await create_topics(stack.broker.bootstrap)
-            yield stack.broker.bootstrap
 
 
 @pytest.fixture

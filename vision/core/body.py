@@ -4,6 +4,7 @@ A `Sight` is what a single picture shows; a `Body` is what has become of a row o
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from vision.core import motion as motions
 from vision.core.gaze import Direction, direction_of, smooth
 from vision.core.geometry import CameraModel, Vector
-from vision.core.head import HeadReading, estimate_head
+from vision.core.head import HeadPose, HeadReading, estimate_heads
 from vision.core.motion import Motion, Wander
 from vision.core.place import Box, Place, follow, locate
 
@@ -60,7 +61,7 @@ class Body:
 
     `track_id`: the tracker's name at present; `head_m` None where the last picture shows no face;
     `motion`: of the middle of the box's upper edge, in the picture; `faced_at_ms`: when a face was
-    last seen, `sharpness_deg` how exactly its direction was known.
+    last seen, `sharpness_deg` how exactly its direction was known; `since_ms`: the first sight.
     """
 
     track_id: str
@@ -72,13 +73,30 @@ class Body:
     direction: Direction | None = None
     faced_at_ms: int = -1
     sharpness_deg: float = math.inf
+    since_ms: int = 0
 
 
-def look(track: Track, at_ms: int, camera: CameraModel | None, min_confidence: float) -> Sight:
-    """What a picture shows of `track`; no more than that it is there without a calibration."""
-    if camera is None:
-        return Sight(track, at_ms)
-    head = estimate_head(track.keypoints, camera, min_confidence, track.head)
+def look(
+    tracks: Sequence[Track], at_ms: int, camera: CameraModel | None, min_confidence: float
+) -> list[Sight]:
+    """What a picture shows of `tracks`; no more than that they are there without a calibration."""
+    if camera is None or not tracks:
+        return [Sight(track, at_ms) for track in tracks]
+    heads = estimate_heads(
+        [track.keypoints for track in tracks],
+        camera,
+        min_confidence,
+        [track.head for track in tracks],
+    )
+    return [
+        _sight(track, head, at_ms, camera, min_confidence)
+        for track, head in zip(tracks, heads, strict=True)
+    ]
+
+
+def _sight(
+    track: Track, head: HeadPose | None, at_ms: int, camera: CameraModel, min_confidence: float
+) -> Sight:
     place = locate(track.box, track.keypoints, head, camera, min_confidence, at_ms)
     if head is None:
         return Sight(track, at_ms, place)
@@ -113,6 +131,7 @@ def advance(body: Body | None, sight: Sight, smoothing_ms: float) -> Body:
         direction=direction,
         faced_at_ms=faced_at_ms,
         sharpness_deg=sharpness_deg,
+        since_ms=at_ms if body is None else body.since_ms,
     )
 
 
@@ -130,12 +149,6 @@ def wander(box: Box) -> Wander:
     """How a body of that size may move in the picture."""
     unit = width(box)
     return Wander(speed=_SPEED_WIDTHS * unit, density=(_CHANGE_WIDTHS * unit) ** 2)
-
-
-def picture_misfit(body: Body, box: Box, at_ms: int) -> float:
-    """How badly `box` continues `body` in the picture: a squared distance in sigmas."""
-    ahead = motions.predict(body.motion, wander(body.box), at_ms)
-    return motions.misfit(ahead, mark(box), _BOX_SIGMA * max(width(box), width(body.box)))
 
 
 def _moved(body: Body | None, track: Track, at_ms: int) -> Motion:

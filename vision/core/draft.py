@@ -12,7 +12,7 @@ from vision.core import dwell, join
 from vision.core import person as people
 from vision.core.body import Body, Sight, advance
 from vision.core.join import Pair, Together
-from vision.core.match import assign
+from vision.core.match import FRESH_MS, assign, has_left
 from vision.core.person import Person, PersonEvent, Surroundings
 from vision.core.targets import longest_gap_ms
 from vision.core.told import Counts, Scene, SceneOutput, outputs_of
@@ -24,8 +24,12 @@ _HAND_OVER_MS = 400
 #: its time: two views that are alike must not take turns.
 _SHARPER, _TURN_MS = 0.7, 1_500
 
-#: Somebody who may be known to another camera already is held back no longer than this.
-_DOUBT_MS = 1_500
+#: Somebody who may be known to another camera already is held back no longer than this, and so
+#: long at least: a first picture often shows too little of a body to place it.
+_DOUBT_MS, _CLEAR_MS = 1_500, 400
+
+#: Who was lost within the view, behind somebody, is remembered so long.
+_HIDDEN_MS = 4_000
 
 
 class Draft:
@@ -62,11 +66,12 @@ class Draft:
             for name, person in self.people.items()
             if here in person.bodies
         }
-        matches = assign(known, sights, self.around.rules.stitch_reach, self._may_be)
+        reach = self.around.rules.stitch_reach
+        matches = assign(known, sights, reach, self._may_be, self._elsewhere())
         self.stitched += matches.stitched
         shown: dict[str, tuple[Sight, int]] = {}
         for sight, match in zip(sights, matches.people, strict=True):
-            before = None if match is None else known[match]
+            before = None if match is None else known.get(match)
             body = advance(before, sight, self.around.rules.smoothing_ms)
             name = match if match is not None else self._new_name(sight.track.track_id)
             if match is None:
@@ -76,6 +81,7 @@ class Draft:
                 person = self.people[name]
                 self.people[name] = replace(person, bodies={**person.bodies, here: body})
             shown[name] = sight, -1 if before is None else before.seen_at_ms
+        self._take_names(shown)
         return shown
 
     def join(self, shown: dict[str, tuple[Sight, int]]) -> None:
@@ -86,9 +92,9 @@ class Draft:
         mine = {name: self.people[name].bodies[here] for name in shown}
         mine = {name: body for name, body in mine.items() if body.place is not None}
         theirs = {
-            name: list(person.bodies.values())
+            name: [body for camera_id, body in person.bodies.items() if camera_id != here]
             for name, person in self.people.items()
-            if here not in person.bodies and person.place is not None
+            if name not in shown and person.place is not None
         }
         if not mine or not theirs:
             return
@@ -132,7 +138,8 @@ class Draft:
                     person, events = people.miss(person, at_ms, self.around)
                 self._tell(person, events)
                 person = self.people[name]
-            if seen is None and at_ms - body.seen_at_ms > memory:
+            lost_ms = at_ms - body.seen_at_ms
+            if seen is None and lost_ms > memory and (lost_ms > _HIDDEN_MS or has_left(body, at_ms)):
                 self._forget(person)
             elif person.doubted:
                 self._settle(person)
@@ -151,6 +158,33 @@ class Draft:
         cameras = {**scene.cameras, here: self.at_ms}
         after = Scene(self.people, cameras, counts, pairs, strange, scene.joined + self.joined)
         return after, self.outputs
+
+    def _take_names(self, shown: dict[str, tuple[Sight, int]]) -> None:
+        """A tracker's name that went over to another person is no longer that of the first."""
+        here = self.here
+        borne = {sight.track.track_id for sight, _ in shown.values()}
+        for name, person in self.people.items():
+            body = person.bodies.get(here)
+            if body is not None and name not in shown and body.track_id in borne:
+                nameless = replace(body, track_id=f"~{name}")
+                self.people[name] = replace(person, bodies={**person.bodies, here: nameless})
+
+    def _elsewhere(self) -> dict[str, Body]:
+        """By person, the body that another camera saw last: of those whom this one has lost, and of
+        those whom nobody sees any more.
+        """
+        found: dict[str, Body] = {}
+        for name, person in self.people.items():
+            others = [body for camera_id, body in person.bodies.items() if camera_id != self.here]
+            if not others:
+                continue
+            other, own = max(others, key=_seen_at), person.bodies.get(self.here)
+            if own is None:
+                if self.at_ms - other.seen_at_ms > FRESH_MS:
+                    found[name] = other
+            elif self.at_ms - own.seen_at_ms > FRESH_MS and other.seen_at_ms > own.seen_at_ms:
+                found[name] = other
+        return found
 
     def _may_be(self, name: str, sight: Sight) -> bool:
         """Whether a lost person may be the one before this camera: not if another camera sees
@@ -187,18 +221,18 @@ class Draft:
             if self.here in other.bodies:
                 continue
             for seen in other.bodies.values():
-                near = join.comparable(body, seen, self.at_ms) and (
-                    join.misfit(body, seen, self.at_ms) is not None
-                )
-                if near:
+                if self.at_ms - seen.seen_at_ms > join.FRESH_MS or seen.place is None:
+                    continue
+                if body.place is None or join.misfit(body, seen, self.at_ms) is not None:
                     self.people[name] = replace(self.people[name], doubted=True)
                     return
 
     def _settle(self, person: Person) -> None:
         """Nobody else fits a doubted person, or too much time has passed: it is somebody."""
         name = person.person_id
+        age_ms = self.at_ms - person.since_ms
         open_pairs = any(name in key for key in self.pairs)
-        if open_pairs and self.at_ms - person.since_ms <= _DOUBT_MS:
+        if age_ms <= _CLEAR_MS or (open_pairs and age_ms <= _DOUBT_MS):
             return
         self.people[name] = replace(person, doubted=False, held=())
         self._tell(self.people[name], list(person.held))
@@ -221,8 +255,12 @@ class Draft:
         return self.people[person.person_id]
 
     def _are_two(self, one: str, other: str) -> bool:
-        """Whether one camera sees both, or did just now."""
-        return not self.people[one].bodies.keys().isdisjoint(self.people[other].bodies)
+        """Whether one camera saw both at a time."""
+        mine, theirs = self.people[one].bodies, self.people[other].bodies
+        return any(
+            max(mine[c].since_ms, theirs[c].since_ms) <= min(mine[c].seen_at_ms, theirs[c].seen_at_ms)
+            for c in mine.keys() & theirs.keys()
+        )
 
     def _unite(self, one: str, other: str, shown: dict[str, tuple[Sight, int]]) -> None:
         """Two people are one: the one who was there first goes on, and sees with both cameras."""
@@ -243,7 +281,10 @@ class Draft:
                 ],
             )
         self.people.pop(younger.person_id)
-        bodies = {**younger.bodies, **elder.bodies}
+        bodies = dict(elder.bodies)
+        for camera_id, body in younger.bodies.items():
+            if camera_id not in bodies or bodies[camera_id].seen_at_ms < body.seen_at_ms:
+                bodies[camera_id] = body
         self.people[elder.person_id] = replace(elder, bodies=bodies)
         if younger.person_id in shown:
             shown[elder.person_id] = shown.pop(younger.person_id)
@@ -307,6 +348,10 @@ class Draft:
                     outputs_of(person, event, self.around, camera_id or person.leader)
                 )
         self.people[person.person_id] = person
+
+
+def _seen_at(body: Body) -> int:
+    return body.seen_at_ms
 
 
 def _is_told(event: tuple[str, dwell.StayEvent]) -> bool:

@@ -6,7 +6,7 @@ attention: eyes may look elsewhere, which is what `gaze_sigma_deg` stands for.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,8 +106,6 @@ def face_probability(
 
     As `corners_probability`, for a rectangle in the plane y = 0.
     """
-    if abs(direction.yaw_deg) > _WIDEST_DEG:
-        return 0.0
     return corners_probability(head_m, direction, corners_of(face), gaze_sigma_deg)
 
 
@@ -132,10 +130,42 @@ def corners_probability(
     >>> round(corners_probability((0.0, 1.0, 1.5), ahead, wide, 5.0), 3)
     1.0
     """
-    if not _before(head_m, corners):
-        return 0.0
-    places = np.asarray(corners, dtype=float) - np.asarray(head_m)
-    return _integral(places, gazes_of(direction, gaze_sigma_deg))
+    return shares(head_m, direction, [corners], gaze_sigma_deg)[0]
+
+
+def shares(
+    head_m: Vector, direction: Direction, targets: Sequence[Corners], gaze_sigma_deg: float
+) -> list[float]:
+    """The same of several quadrilaterals, all in one evaluation."""
+    gazes = gazes_of(direction, gaze_sigma_deg)
+    found = [0.0] * len(targets)
+    numbers: list[int] = []
+    yaws: list[list[float]] = []
+    for number, corners in enumerate(targets):
+        if not _before(head_m, corners) or _turned_away(direction, corners):
+            continue
+        aside = [_aside(corner, head_m, gazes.yaw_deg) for corner in corners]
+        # Beyond 5 sigma there is nothing to add.
+        if min(aside) < 5.0 * gazes.far_deg and max(aside) > -5.0 * gazes.far_deg:
+            numbers.append(number)
+            yaws.append(aside)
+    if numbers:
+        places = np.array([targets[number] for number in numbers]) - head_m
+        for number, share in zip(numbers, _integrals(places, yaws, gazes), strict=True):
+            found[number] = share
+    return found
+
+
+def _aside(place: Vector, head_m: Vector, yaw_deg: float) -> float:
+    """How far to the right of that yaw a place is seen, in degrees."""
+    seen_deg = math.degrees(math.atan2(place[0] - head_m[0], head_m[1] - place[1]))
+    return (seen_deg - yaw_deg + 180.0) % 360.0 - 180.0
+
+
+def _turned_away(direction: Direction, corners: Corners) -> bool:
+    """Whether the head has its back to the shelf on which the quadrilateral is."""
+    on_shelf = all(corner[1] == 0.0 for corner in corners)
+    return on_shelf and abs(direction.yaw_deg) > _WIDEST_DEG
 
 
 def _before(head_m: Vector, corners: Corners) -> bool:
@@ -193,52 +223,53 @@ def gazes_of(direction: Direction, gaze_sigma_deg: float) -> Gazes:
     )
 
 
-def _integral(places: Floats, gazes: Gazes) -> float:
-    """How much of `gazes` falls on the convex quadrilateral `places` (4, 3), relative to the head.
+def _integrals(places: Floats, yaws_deg: Sequence[Sequence[float]], gazes: Gazes) -> list[float]:
+    """How much of `gazes` falls on each of the convex quadrilaterals `places` (T, 4, 3), relative
+    to the head, whose corners are seen so far aside of the gazes' middle.
 
     Gauss-Legendre over yaw, between the corners and where the densities bend; over pitch the normal
     distribution's own integral.
     """
-    yaws = [math.degrees(math.atan2(x, -y)) - gazes.yaw_deg for x, y, _ in places.tolist()]
-    yaws = [(yaw + 180.0) % 360.0 - 180.0 for yaw in yaws]
-    # Beyond 5 sigma there is nothing to add.
-    first = max(min(yaws), -5.0 * gazes.far_deg)
-    last = min(max(yaws), 5.0 * gazes.far_deg)
-    bends = (*yaws, -2.5 * gazes.near_deg, 2.5 * gazes.near_deg)
-    cuts = np.array(sorted({first, last, *(bend for bend in bends if first < bend < last)}))
-    left, right = cuts[:-1, None], cuts[1:, None]
-    aside = ((left + right) / 2 + (right - left) / 2 * _NODES).ravel()
-    weights = ((right - left) / 2 * _WEIGHTS).ravel()
+    furthest, bend = 5.0 * gazes.far_deg, 2.5 * gazes.near_deg
+    cuts = np.array([_cuts(yaws, furthest, bend) for yaws in yaws_deg])
+    half = (cuts[:, 1:] - cuts[:, :-1])[:, :, None] / 2
+    aside = (cuts[:, :-1, None] + half * (1.0 + _NODES)).reshape(len(cuts), -1)
+    weights = (half * _WEIGHTS).reshape(len(cuts), -1)
     low, high = _heights(places, np.radians(aside + gazes.yaw_deg))
-    share = ndtr((high - gazes.pitch_deg) / gazes.pitch_sigma_deg) - ndtr(
-        (low - gazes.pitch_deg) / gazes.pitch_sigma_deg
-    )
-    near = (1.0 - gazes.aside) / gazes.near_deg * np.exp(-0.5 * (aside / gazes.near_deg) ** 2)
-    far = gazes.aside / gazes.far_deg * np.exp(-0.5 * (aside / gazes.far_deg) ** 2)
-    total = float(weights @ ((near + far) * share)) / math.sqrt(2 * math.pi)
-    return min(1.0, max(0.0, total))
+    share = ndtr((high - gazes.pitch_deg) / gazes.pitch_sigma_deg)
+    share -= ndtr((low - gazes.pitch_deg) / gazes.pitch_sigma_deg)
+    square = -0.5 * aside**2
+    density = (1.0 - gazes.aside) / gazes.near_deg * np.exp(square / gazes.near_deg**2)
+    density += gazes.aside / gazes.far_deg * np.exp(square / gazes.far_deg**2)
+    totals = (weights * density * share).sum(axis=1) / math.sqrt(2 * math.pi)
+    return [min(1.0, max(0.0, total)) for total in totals.tolist()]
+
+
+def _cuts(yaws_deg: Sequence[float], furthest_deg: float, bend_deg: float) -> list[float]:
+    """Where the integral over yaw is cut, in order, always as many: some pieces may be empty."""
+    first = max(min(yaws_deg), -furthest_deg)
+    last = min(max(yaws_deg), furthest_deg)
+    return sorted(min(last, max(first, cut)) for cut in (*yaws_deg, -bend_deg, bend_deg))
 
 
 def _heights(places: Floats, yaws_rad: Floats) -> tuple[Floats, Floats]:
-    """The lowest and highest pitch in degrees, (N,) each, at which a look along each yaw meets the
-    quadrilateral: where the upright plane of that yaw cuts its edges."""
-    ends = places[_NEXT]
-    across = np.stack([np.cos(yaws_rad), np.sin(yaws_rad)])  # normals of those planes
-    ahead = np.stack([np.sin(yaws_rad), -np.cos(yaws_rad)])
-    start, stop = places[:, :2] @ across, ends[:, :2] @ across  # (4, N)
+    """The lowest and highest pitch in degrees, (T, N) each, at which a look along each yaw (T, N)
+    meets its quadrilateral: where the upright plane of that yaw cuts its edges."""
+    sine, cosine = np.sin(yaws_rad)[:, None], np.cos(yaws_rad)[:, None]
+    x, y, z = places.transpose(2, 0, 1)[..., None]  # (T, 4, 1) each
+    start = x * cosine + y * sine  # how far beside that plane, (T, 4, N)
+    reach = x * sine - y * cosine  # how far ahead
     with np.errstate(divide="ignore", invalid="ignore"):
-        along = start / (start - stop)
-    met = (along >= -1e-9) & (along <= 1 + 1e-9)
-    along = np.where(met, along, 0.0)
-    reach = places[:, :2] @ ahead
-    reach = reach + along * (ends[:, :2] @ ahead - reach)
-    height = places[:, 2:] + along * (ends[:, 2:] - places[:, 2:])
+        along = start / (start - start[:, _NEXT])
+        met = (along >= -1e-9) & (along <= 1 + 1e-9)
+        reach = reach + along * (reach[:, _NEXT] - reach)
+        slope = (z + along * (z[:, _NEXT] - z)) / reach
     met &= reach > 0
-    pitch = np.degrees(np.arctan2(height, np.where(met, reach, 1.0)))
-    low = np.where(met, pitch, np.inf).min(axis=0)
-    high = np.where(met, pitch, -np.inf).max(axis=0)
+    low = np.where(met, slope, np.inf).min(axis=1)
+    high = np.where(met, slope, -np.inf).max(axis=1)
     missed = low > high
-    return np.where(missed, 0.0, low), np.where(missed, 0.0, high)
+    low[missed] = high[missed] = 0.0
+    return np.degrees(np.arctan(low)), np.degrees(np.arctan(high))
 
 
 def can_see(head_m: Vector, direction: Direction, face: Face, half_angle_deg: float) -> bool:

@@ -1,23 +1,22 @@
 """Where a head is and which way its face points, from five keypoints and, where there is one, from
-what a head-pose network says. Pure: OpenCV's projection is used as mathematics; never imports an
-adapter.
+what a head-pose network says. Pure; never imports an adapter.
 
 The keypoints of the face are fitted to an average adult's head by weighted least squares with mild
-priors on nodding and tilting, started from `cv2.solvePnP` where it has enough points. With the
-priors three points are enough, and a small face's jitter does not become a nod. The fit is made in
-the frame of an ideal camera that looks straight at the head, so that the lens does not matter and
-angles are against the line of sight, as those of a network that sees nothing but the head's crop.
-Reference: Gauss-Newton with the Jacobian of `cv2.projectPoints` (docs.opencv.org, calib3d).
+priors on nodding and tilting (`vision.core.headfit`). With the priors three points are enough, and
+a small face's jitter does not become a nod. The fit is made in the frame of an ideal camera that
+looks straight at the head, so that the lens does not matter and angles are against the line of
+sight, as those of a network that sees nothing but the head's crop.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from vision.core.geometry import CameraModel, Floats, Vector
+from vision.core.headfit import Fitted, Sighted, better, fit
 
 #: COCO order: nose, left eye, right eye, left ear, right ear (left and right are the person's own).
 _FACE = 5
@@ -45,13 +44,14 @@ _SPREAD_M = np.array([0.007, 0.006, 0.006, 0.012, 0.012])
 _FINEST = 0.5 / 320
 
 #: Priors on the rotation vector (nod, turn, tilt), one sigma in degrees: shoppers nod by 20 ° and
-#: tilt by 10 °, and turn as they like.
+#: tilt by 10 °, and turn as they like; none on the place.
 _PRIOR_SIGMA_DEG = np.array([20.0, 70.0, 10.0])
+_PRIOR = np.concatenate([1 / np.radians(_PRIOR_SIGMA_DEG) ** 2, np.zeros(3)])
 
-#: Gauss-Newton has converged to a hundredth of a degree after 6 steps in all tried cases.
-_STEPS = 8
-#: A step of less than this, in radians and metres, changes nothing any more.
-_SETTLED = 1e-4
+#: Where the fit begins: half turned to both sides, since a face may fit in two ways; and, for the
+#: one in a hundred from which that leads nowhere, these.
+_HALF_TURNED_DEG = (35.0, -35.0)
+_OTHER_TURNS_DEG = (70.0, 0.0, -70.0)
 
 #: Once a face is seen, its faint points help too, with a spread that grows as confidence falls: a
 #: hidden ear is where the network expects it, and without it depth and yaw are hard to tell apart.
@@ -67,9 +67,6 @@ _MAX_TURN_DEG = 80.0
 #: more than 15 degrees), and its one sigma of yaw and pitch then.
 _ASTRAY = 0.12
 _ASTRAY_SIGMA_DEG = np.array([45.0, 20.0])
-
-_FORWARD = np.array([0.0, 0.0, -1.0])
-_IDENTITY = np.eye(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,49 +116,84 @@ def estimate_head(
     min_confidence: float,
     reading: HeadReading | None = None,
 ) -> HeadPose | None:
-    """The head of one person.
+    """The head of one person: see `estimate_heads`."""
+    return estimate_heads([keypoints], camera, min_confidence, [reading])[0]
+
+
+def estimate_heads(
+    keypoints: Sequence[npt.NDArray[np.float32]],
+    camera: CameraModel,
+    min_confidence: float,
+    readings: Sequence[HeadReading | None],
+) -> list[HeadPose | None]:
+    """The heads of all people in a picture, in their order.
 
     Arguments:
-        keypoints: (17, 3) float32, x and y normalised, confidence; COCO order.
+        keypoints: of each (17, 3) float32, x and y normalised, confidence; COCO order.
         camera: at the size of the picture.
         min_confidence: keypoints below it are not used.
-        reading: what a head-pose network says of the same head.
+        readings: what a head-pose network says of the same heads.
 
-    Returns None where the face is turned away, or too little of it is seen to tell: the nose, an
-    eye and one more point are needed.
+    None stands where the face is turned away, or too little of it is seen to tell: the nose, an eye
+    and one more point are needed.
     """
-    seen = keypoints[:_FACE, 2] >= min_confidence
-    if not seen[0] or not (seen[1] or seen[2]) or int(seen.sum()) < 3:
-        return None
-    confidence = keypoints[:_FACE, 2].astype(float)
-    chosen = np.flatnonzero(confidence >= min(_FAINTEST, min_confidence))
-    rays = camera.directions(keypoints[chosen, :2].astype(float))
-    view = _view(rays.mean(axis=0))
-    ahead = rays @ view
-    points = ahead[:, :2] / ahead[:, 2:]
-    fit = _fit(MODEL_M[chosen], points, _SPREAD_M[chosen] / confidence[chosen], camera)
-    if fit is None:
-        return None
-    turn, place, covariance = fit
-    yaw, pitch = _angles(cv2.Rodrigues(turn)[0] @ _FORWARD)
-    angles = np.array([yaw, pitch])
-    sigmas = np.degrees(np.sqrt(np.diag(covariance)[[1, 0]]))
+    heads: list[HeadPose | None] = [None] * len(keypoints)
+    faces = [face[:_FACE].astype(float) for face in keypoints]
+    rows = [row for row, face in enumerate(faces) if _is_face(face, min_confidence)]
+    if not rows:
+        return heads
+    seen = np.stack([faces[row] for row in rows])
+    used = seen[:, :, 2] >= min(_FAINTEST, min_confidence)
+    rays = camera.directions(seen[:, :, :2].reshape(-1, 2)).reshape(-1, _FACE, 3)
+    views = np.stack([_view(ray) for ray in (rays * used[:, :, None]).sum(axis=1).tolist()])
+    ahead = rays @ views
+    with np.errstate(divide="ignore", invalid="ignore"):
+        points = np.where(used[:, :, None], ahead[:, :, :2] / ahead[:, :, 2:], 0.0)
+    spread_m = _SPREAD_M / np.maximum(seen[:, :, 2], 1e-3)
+    fitted = _fit(points, spread_m, used, camera)
+    for number, row in enumerate(rows):
+        cost = float(fitted.costs[number])
+        if math.isfinite(cost):
+            # A misfit worse than expected means worse keypoints than expected: say so in the
+            # sigmas.
+            wide = max(1.0, cost / (2 * int(used[number].sum())))
+            heads[row] = _head(fitted, number, wide, views[number], readings[row])
+    return heads
+
+
+def _is_face(face: Floats, min_confidence: float) -> bool:
+    """Whether so much of a face (5, 3) is seen that it may be told where it points."""
+    nose, *eyes, left_ear, right_ear = face[:, 2].tolist()
+    seen_eyes = sum(eye >= min_confidence for eye in eyes)
+    ears = (left_ear >= min_confidence) + (right_ear >= min_confidence)
+    return bool(nose >= min_confidence and seen_eyes and seen_eyes + ears >= 2)
+
+
+def _head(
+    fitted: Fitted, number: int, wide: float, view: Floats, reading: HeadReading | None
+) -> HeadPose | None:
+    """The head of that number, seen in the frame of `view`, its variances `wide` times as wide;
+    None if it is turned away."""
+    variance = np.diag(fitted.covariances[number]) * wide
+    angles = np.array(_angles(*(-fitted.rotations[number, :, 2]).tolist()))
+    sigmas = np.degrees(np.sqrt(variance[[1, 0]]))
     if reading is not None:
         angles, sigmas = fuse(angles, sigmas, reading)
-    facing = _facing(*angles)
-    away = math.degrees(math.acos(float(np.clip(-facing @ place / np.linalg.norm(place), -1, 1))))
-    if away > _MAX_TURN_DEG:
+    facing, place = _facing(*angles.tolist()), fitted.places[number]
+    towards = float(-facing @ place) / math.dist((0.0, 0.0, 0.0), place)
+    if math.degrees(math.acos(min(1.0, max(-1.0, towards)))) > _MAX_TURN_DEG:
         return None
-    facing, place = view @ facing, view @ place
-    yaw, pitch = _angles(facing)
+    x, y, z = (view @ facing).tolist()
+    right, down, away = (view @ place).tolist()
+    yaw, pitch = _angles(x, y, z)
     return HeadPose(
-        position_m=(float(place[0]), float(place[1]), float(place[2])),
-        direction=(float(facing[0]), float(facing[1]), float(facing[2])),
+        position_m=(right, down, away),
+        direction=(x, y, z),
         yaw_deg=yaw,
         pitch_deg=pitch,
         yaw_sigma_deg=float(sigmas[0]),
         pitch_sigma_deg=float(sigmas[1]),
-        distance_sigma_m=float(math.sqrt(covariance[5, 5])),
+        distance_sigma_m=math.sqrt(float(variance[5])),
     )
 
 
@@ -190,22 +222,27 @@ def _density(apart: Floats, variance: Floats) -> float:
     return float(np.prod(np.exp(-0.5 * apart**2 / variance) / np.sqrt(variance)))
 
 
-def _view(ray: Floats) -> Floats:
+def _view(ray: Sequence[float]) -> Floats:
     """The frame of a camera that looks along `ray` with its picture upright, (3, 3): columns are
     its axes in the camera frame."""
-    ahead = ray / np.linalg.norm(ray)
-    right = np.cross([0.0, 1.0, 0.0], ahead)
-    length = float(np.linalg.norm(right))
-    right = right / length if length > 1e-6 else np.array([1.0, 0.0, 0.0])
-    return np.column_stack([right, np.cross(ahead, right), ahead])
-
-
-def _angles(facing: Floats) -> tuple[float, float]:
-    """Yaw and pitch in degrees of a unit vector out of a face."""
-    return (
-        math.degrees(math.atan2(facing[0], -facing[2])),
-        math.degrees(math.asin(float(np.clip(-facing[1], -1, 1)))),
+    x, y, z = ray
+    length = math.sqrt(x * x + y * y + z * z)
+    x, y, z = x / length, y / length, z / length
+    level = math.hypot(x, z)
+    across, along = (z / level, -x / level) if level > 1e-6 else (1.0, 0.0)
+    # The columns: level to the right, downwards (ahead x right), ahead.
+    return np.array(
+        [
+            [across, y * along, x],
+            [0.0, z * across - x * along, y],
+            [along, -y * across, z],
+        ]
     )
+
+
+def _angles(x: float, y: float, z: float) -> tuple[float, float]:
+    """Yaw and pitch in degrees of a unit vector out of a face."""
+    return math.degrees(math.atan2(x, -z)), math.degrees(math.asin(min(1.0, max(-1.0, -y))))
 
 
 def _facing(yaw_deg: float, pitch_deg: float) -> Floats:
@@ -216,62 +253,30 @@ def _facing(yaw_deg: float, pitch_deg: float) -> Floats:
 
 
 def _fit(
-    model_m: Floats, points: Floats, spread_m: Floats, camera: CameraModel
-) -> tuple[Floats, Floats, Floats] | None:
-    """Rotation vector, place and covariance (6, 6) that explain `points` (N, 2), in focal lengths,
-    best; None if none."""
-    if float(np.ptp(points, axis=0).max()) * camera.focal_px < _SMALLEST_PX:
-        return None
+    points: Floats, spread_m: Floats, used: npt.NDArray[np.bool_], camera: CameraModel
+) -> Fitted:
+    """The poses that explain `points` (H, 5, 2), in focal lengths, best; of infinite cost where
+    nothing does, or all is within a few pixels."""
+    lowest = np.where(used[:, :, None], points, np.inf).min(axis=1)
+    highest = np.where(used[:, :, None], points, -np.inf).max(axis=1)
+    breadth = (highest - lowest).max(axis=1)
     finest = _FINEST * camera.width_px / camera.focal_px
-    best: tuple[float, Floats, Floats, Floats] | None = None
-    for turn, place in _starts(model_m, points, camera):
-        result = _descend(model_m, points, spread_m, finest, turn, place)
-        if result is not None and (best is None or result[0] < best[0]):
-            best = result
-    if best is None:
-        return None
-    cost, turn, place, covariance = best
-    # A misfit worse than expected means worse keypoints than expected: say so in the sigmas.
-    return turn, place, covariance * max(1.0, cost / (2 * len(model_m)))
+    seen = Sighted(points, spread_m, used.astype(float), finest)
+    middle = points.sum(axis=1) / used.sum(axis=1)[:, None]
+    model_x = np.where(used, MODEL_M[:, 0], 0.0)  # the nose, always used, is at 0
+    broad_m = np.maximum(model_x.max(axis=1) - model_x.min(axis=1), 0.06)
+    depth = (broad_m / np.maximum(breadth, 1.0 / camera.focal_px))[:, None]
+    places = np.concatenate([middle * depth, depth], axis=1)
+    fitted = fit(MODEL_M, seen, _starts(places, _HALF_TURNED_DEG), _PRIOR)
+    if not np.isfinite(fitted.costs).all():
+        fitted = better(fitted, fit(MODEL_M, seen, _starts(places, _OTHER_TURNS_DEG), _PRIOR))
+    fitted.costs[~(breadth * camera.focal_px >= _SMALLEST_PX)] = np.inf
+    return fitted
 
 
-def _starts(model_m: Floats, points: Floats, camera: CameraModel) -> list[tuple[Floats, Floats]]:
-    """Rotation vectors and places to start from: half turned, and what solvePnP says."""
-    width = max(float(np.ptp(points, axis=0).max()), 1.0 / camera.focal_px)
-    depth = max(float(np.ptp(model_m[:, 0])), 0.06) / width
-    place = np.array([*(points.mean(axis=0) * depth), depth])
-    starts = [(np.array([0.0, math.radians(-yaw), 0.0]), place) for yaw in (-35.0, 35.0)]
-    if len(model_m) >= 4:
-        try:
-            found, turn, shift = cv2.solvePnP(
-                model_m, points, _IDENTITY, None, flags=cv2.SOLVEPNP_SQPNP
-            )
-        except cv2.error:  # points on a line: no pose follows from them alone
-            return starts
-        if found and float(shift[2, 0]) > 0:
-            starts.append((turn[:, 0].astype(float), shift[:, 0].astype(float)))
+def _starts(places: Floats, turns_deg: Sequence[float]) -> Floats:
+    """Poses to start from, (H, S, 6): turned so at each of `places` (H, 3)."""
+    starts = np.zeros((len(places), len(turns_deg), 6))
+    starts[:, :, 1] = np.radians(turns_deg)
+    starts[:, :, 3:] = places[:, None]
     return starts
-
-
-def _descend(
-    model_m: Floats, points: Floats, spread_m: Floats, finest: float, turn: Floats, place: Floats
-) -> tuple[float, Floats, Floats, Floats] | None:
-    """Gauss-Newton from one start: cost, rotation vector, place, covariance; None if it strays."""
-    prior = np.diag(np.concatenate([1 / np.radians(_PRIOR_SIGMA_DEG) ** 2, np.zeros(3)]))
-    damped = prior + 1e-9 * np.eye(6)
-    state = np.concatenate([turn, place])
-    for _ in range(_STEPS):
-        seen, jacobian = cv2.projectPoints(model_m, state[:3], state[3:], _IDENTITY, None)
-        misfit = (points - seen[:, 0]).ravel()
-        weight = np.repeat(1 / ((spread_m / max(float(state[5]), 0.05)) ** 2 + finest**2), 2)
-        slope = jacobian[:, :6]
-        normal = slope.T @ (weight[:, None] * slope) + damped
-        step = np.linalg.solve(normal, slope.T @ (weight * misfit) - prior @ state)
-        state = state + step
-        if not np.isfinite(state).all() or state[5] < 0.05 or np.linalg.norm(state[:3]) > math.pi:
-            return None
-        if np.abs(step).max() < _SETTLED:
-            break
-    cost = float(misfit @ (weight * misfit) + state @ prior @ state)
-    covariance = np.asarray(np.linalg.inv(normal), dtype=np.float64)
-    return cost, state[:3], state[3:], covariance

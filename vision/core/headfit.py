@@ -17,20 +17,22 @@ Floats = npt.NDArray[np.float64]
 #: Gauss-Newton has converged to a hundredth of a degree after 6 steps in all tried cases.
 _STEPS = 8
 #: A step of less than this, in radians and metres, is followed by none of a hundredth of a degree.
-_SETTLED = 5e-4
-#: Nearer than this, in metres, a start has strayed.
-_NEAREST_M = 0.05
+_SETTLED = 1e-3
+#: Nearer or further than this, in metres, a start has strayed.
+_NEAREST_M, _FURTHEST_M = 0.05, 100.0
 #: Keeps equations solvable that the points leave open.
 _DAMPING = 1e-9
 #: A rotation by less than this, in radians squared, is taken by its series.
 _TINY = 1e-8
 
-_IDENTITY = np.eye(3)
+_IDENTITY = np.eye(3).ravel()
 #: A vector times this, (3, 9), is its cross-product matrix, row by row.
 _CROSS = np.zeros((3, 9))
 _CROSS[0, [5, 7]] = -1.0, 1.0
 _CROSS[1, [2, 6]] = 1.0, -1.0
 _CROSS[2, [1, 3]] = -1.0, 1.0
+#: An arm times this is how its end moves with a turn.
+_LEVER = -_CROSS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +95,23 @@ def fit(model_m: Floats, seen: Sighted, starts: Floats, prior: Floats) -> Fitted
     )
 
 
+def better(first: Fitted, second: Fitted) -> Fitted:
+    """Of each head the pose of less cost."""
+    second_wins = second.costs < first.costs
+    return Fitted(
+        *(
+            np.where(second_wins.reshape(-1, *[1] * (b.ndim - 1)), b, a)
+            for a, b in (
+                (first.turns, second.turns),
+                (first.places, second.places),
+                (first.rotations, second.rotations),
+                (first.covariances, second.covariances),
+                (first.costs, second.costs),
+            )
+        )
+    )
+
+
 def _descend(
     model_m: Floats, seen: Sighted, starts: Floats, prior: Floats
 ) -> tuple[Floats, Floats, Floats]:
@@ -102,8 +121,9 @@ def _descend(
     """
     count, number = len(starts), len(model_m)
     state, strayed = starts, np.zeros(count, bool)
-    slopes = np.zeros((count, number, 2, 6))
-    flat, by_place = slopes.reshape(count, 2 * number, 6), slopes[..., 3:]
+    # Of each coordinate of each point: its slopes, and last of all its misfit.
+    rows = np.zeros((count, number, 2, 7))
+    flat, by_place = rows.reshape(count, -1, 7), rows[..., 3:6]
     damped = np.diag(prior + _DAMPING)
     square, finest = seen.spread_m**2, seen.finest**2
     for _ in range(_STEPS):
@@ -113,36 +133,50 @@ def _descend(
         near = 1.0 / places[:, :, 2]
         points = places[:, :, :2] * near[:, :, None]
         by_place[:, :, 0, 0] = by_place[:, :, 1, 1] = near
-        by_place[:, :, :, 2] = -points * near[:, :, None]
-        lever = (arms @ -_CROSS).reshape(count, number, 3, 3) @ by_vector[:, None]
-        np.matmul(by_place, lever, out=slopes[..., :3])
-        depth = np.maximum(state[:, 5:], _NEAREST_M)
-        weight = np.repeat(seen.used / (square / depth**2 + finest), 2, axis=1)
-        misfit = (seen.points - points).reshape(count, -1)
-        weighted = (flat * weight[:, :, None]).transpose(0, 2, 1)
-        normal = weighted @ flat + damped
-        pull = (weighted @ misfit[:, :, None])[:, :, 0] - prior * state
+        np.multiply(points, -near[:, :, None], out=by_place[..., 2])
+        lever = (arms @ _LEVER).reshape(count, number, 3, 3) @ by_vector[:, None]
+        np.matmul(by_place, lever, out=rows[..., :3])
+        np.subtract(seen.points, points, out=rows[..., 6])
+        weight = seen.used / (square / state[:, 5:] ** 2 + finest)
+        weighted = (rows * weight[:, :, None, None]).reshape(count, -1, 7)
+        sums = weighted.transpose(0, 2, 1) @ flat
+        normal, pull = sums[:, :6, :6] + damped, sums[:, :6, 6] - prior * state
         step = np.linalg.solve(normal, pull[:, :, None])[:, :, 0]
         state = state + step
-        length = (state[:, :3] ** 2).sum(axis=1)
-        # Written so that what is not a number has strayed too.
-        lost = ~((state[:, 5] >= _NEAREST_M) & (length <= math.pi**2))
+        lost = ~_sound(state)
         if lost.any():
             strayed |= lost
             state[lost], step[lost] = starts[lost], 0.0
         if np.abs(step).max() < _SETTLED:
             break
-    costs = (weight * misfit**2).sum(axis=1) + (prior * state**2).sum(axis=1)
+    costs = sums[:, 6, 6] + (prior * state**2).sum(axis=1)
     return state, np.where(strayed, np.inf, costs), normal
+
+
+def _sound(state: Floats) -> npt.NDArray[np.bool_]:
+    """Which of the states (B, 6) are before the camera and less than half turned round; what is not
+    a number is not."""
+    depth, turned = state[:, 5], (state[:, :3] ** 2).sum(axis=1)
+    return np.asarray(
+        (depth >= _NEAREST_M) & (depth <= _FURTHEST_M) & (turned <= math.pi**2), dtype=bool
+    )
 
 
 def _rotations(turns: Floats) -> tuple[Floats, Floats]:
     """Rotation matrices (B, 3, 3) of rotation vectors (B, 3), and by which a small change of the
     vector turns what is already turned: the left Jacobians (B, 3, 3)."""
-    square = np.maximum((turns**2).sum(axis=1), _TINY)[:, None, None]
+    square = np.maximum((turns**2).sum(axis=1), _TINY)
     angle = np.sqrt(square)
-    across, along = np.sin(angle) / angle, (1.0 - np.cos(angle)) / square
-    cross = (turns @ _CROSS).reshape(-1, 3, 3)
-    twice = cross @ cross
-    by_vector = _IDENTITY + along * cross + (1.0 - across) / square * twice
-    return _IDENTITY + across * cross + along * twice, by_vector
+    # Of a rotation: 1, sin a / a, (1 - cos a) / a²; of its Jacobian: 1, the last, (a - sin a) / a³;
+    # times the identity, the vector's cross-product matrix, and that squared.
+    parts = np.ones((len(turns), 2, 3))
+    parts[:, 0, 1] = across = np.sin(angle) / angle
+    parts[:, 0, 2] = parts[:, 1, 1] = (1.0 - np.cos(angle)) / square
+    parts[:, 1, 2] = (1.0 - across) / square
+    powers = np.empty((len(turns), 3, 9))
+    powers[:, 0] = _IDENTITY
+    powers[:, 1] = turns @ _CROSS
+    cross = powers[:, 1].reshape(-1, 3, 3)
+    np.matmul(cross, cross, out=powers[:, 2].reshape(-1, 3, 3))
+    both = (parts @ powers).reshape(-1, 2, 3, 3)
+    return both[:, 0], both[:, 1]

@@ -5,22 +5,16 @@ pictures alone drive the state machines, and under its name the person is counte
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from streams.contracts.layout import Point, Polygon
 from vision.core import attention, crossing, dwell
+from vision.core.aim import Bearing, Belief, believe, goals_of
 from vision.core.attention import Aim, Attention, AttentionRules, Glance
 from vision.core.body import Body, Sight, Track
 from vision.core.crossing import Crosser, DoorLine
-from vision.core.gaze import (
-    Corners,
-    Direction,
-    calibrated,
-    can_see,
-    corners_probability,
-    face_probability,
-)
+from vision.core.gaze import Corners, Direction, can_see, corners_of
 from vision.core.geometry import CameraModel, Vector, contains
 from vision.core.place import Box, Place, anchor
 from vision.core.targets import SceneRules, Target, before
@@ -38,7 +32,8 @@ class Person:
 
     `person_id` is the track id on the wire; `origin` the camera that saw the person first, which is
     part of the ids of all that is told; `bodies` by camera. `since_ms`, `led_since_ms`: when the
-    person was first seen, and since when `leader` leads. `watched`: by target, when the person's
+    person was first seen, and since when `leader` leads. `belief`: what is looked at, as of the
+    last picture that showed the face to the leading camera. `watched`: by target, when the person's
     last gaze on it began. `doubted`: may be somebody whom another
     camera knows already, so that what happens is `held` until that is clear.
     """
@@ -51,6 +46,7 @@ class Person:
     led_since_ms: int
     stays: Mapping[str, dwell.Stay] = field(default_factory=dict)
     attention: Attention = field(default_factory=Attention)
+    belief: Belief | None = None
     watched: Mapping[str, int] = field(default_factory=dict)
     crossers: Mapping[str, Crosser] = field(default_factory=dict)
     staff: bool = False
@@ -150,7 +146,9 @@ def observe(
         person = _exclude(person, around, events)
     if person.staff:
         return person, events
-    glance = Glance(at_ms, _aims(body, inside, around.rules), [t.target_id for t in inside])
+    person = replace(person, belief=_believed(person, sight, around))
+    aims = _aims(person.belief, sight, inside, body.head_m)
+    glance = Glance(at_ms, aims, [t.target_id for t in inside])
     looked, gazes = attention.step(person.attention, glance, around.attention)
     events.extend(gazes)
     began = {
@@ -297,36 +295,46 @@ def _faces(head_m: Vector, direction: Direction, corners: Corners, widest_deg: f
     return ahead or min(abs(angle) for angle in aside) <= widest_deg
 
 
-def _aims(body: Body, inside: list[Target], rules: SceneRules) -> dict[str, Aim] | None:
+def _aims(
+    belief: Belief | None, sight: Sight, inside: list[Target], head_m: Vector | None
+) -> dict[str, Aim] | None:
     """The aims at those targets in whose zone the person stands: attention needs presence. None
     where the picture shows no face.
     """
-    head_m, direction = body.head_m, body.direction
-    if head_m is None or direction is None:
+    if belief is None or head_m is None or belief.at_ms != sight.at_ms:
         return None
-    odds = aims_at(head_m, direction, inside, rules.gaze_sigma_deg)
     return {
-        target.target_id: Aim(odds[target.target_id], math.dist(head_m, target.middle))
+        target.target_id: Aim(belief.odds[target.target_id], math.dist(head_m, target.middle))
         for target in inside
-        if target.target_id in odds
+        if target.target_id in belief.odds
     }
 
 
-def aims_at(
-    head_m: Vector, direction: Direction, targets: Iterable[Target], gaze_sigma_deg: float
-) -> dict[str, float]:
-    """The calibrated probability of each target, of those before which somebody stands and which
-    have a place that gaze may rest on."""
-    shares: dict[str, float] = {}
-    for target in targets:
-        if target.face is not None:
-            share = face_probability(head_m, direction, target.face, gaze_sigma_deg)
-        elif target.corners is not None:
-            share = corners_probability(head_m, direction, target.corners, gaze_sigma_deg)
-        else:
-            continue
-        shares[target.target_id] = share
-    return calibrated(shares)
+def _believed(person: Person, sight: Sight, around: Surroundings) -> Belief | None:
+    """What the person looks at, after this picture if it shows the face."""
+    head_m, direction, camera = person.head_m, sight.direction, around.camera
+    if head_m is None or direction is None or camera is None:
+        return person.belief
+    x, y, _ = camera.position_m
+    sight_deg = math.degrees(math.atan2(x - head_m[0], head_m[1] - y))
+    motion = None if person.place is None else person.place.motion
+    bearing = Bearing(
+        head_m,
+        direction,
+        turn_deg=(direction.yaw_deg - sight_deg + 180.0) % 360.0 - 180.0,
+        velocity=None if motion is None else (motion.vx, motion.vy),
+    )
+    faces = tuple(
+        (name, _corners(target)) for name, target in around.targets.items() if target.measured
+    )
+    if not faces:
+        return None
+    return believe(person.belief, bearing, goals_of(faces), around.rules.gaze_sigma_deg)
+
+
+def _corners(target: Target) -> Corners:
+    """Where the gaze may rest, of a target that is measured."""
+    return target.corners or corners_of(target.face or (0.0, 0.0, 0.0, 0.0))
 
 
 def _put(stays: dict[str, dwell.Stay], target_id: str, stay: dwell.Stay | None) -> None:

@@ -115,7 +115,7 @@ def step(
     for camera_id, last_ms in scene.cameras.items():
         if camera_id != here and at_ms - last_ms > memory_ms(around) + _GONE_MS:
             draft.lose(camera_id)
-    shown = draft.recognise([look(t, at_ms, around.camera, _least(around)) for t in tracks])
+    shown = draft.recognise(look(tracks, at_ms, around.camera, _least(around)))
     if len(scene.cameras) > (here in scene.cameras):
         draft.join(shown)
         draft.part(shown)

@@ -421,9 +421,7 @@ def _plays(decoded: Sequence[_Decoded]) -> list[tuple[Play, int]]:
     return list(ends.values())
 
 
-def _exposure_row(
-    play: Play, offset: int, holds: Sequence[_Heard], late: Sequence[_Heard]
-) -> Row:
+def _exposure_row(play: Play, offset: int, holds: Sequence[_Heard], late: Sequence[_Heard]) -> Row:
     start = play.rendered_at_ms
     end = start + (play.duration_ms or 0)
 
@@ -595,7 +593,7 @@ def _decision_row(decision: Decision) -> Row:
     row = _traced(_without(msgspec.structs.asdict(decision), "shown_since_ms", "shown_reason"))
     row["slot_start"] = row.pop("slot_start_ms")
     for name in ("context", "candidates"):
-        row[name] = msgspec.to_builtins(row[name])
+        row[name] = [msgspec.to_builtins(each) for each in row[name]]
     return row
 
 

@@ -19,7 +19,11 @@ from streams.core.facts import Fact
 from streams.core.windows import AttentionWindows
 
 #: The processor's defaults.
-_WINDOW_MS, _LATENESS_MS, _KEEP_MS, _AHEAD_MS = 10_000, 5_000, 900_000, 60_000
+WINDOW_MS, _LATENESS_MS, _KEEP_MS, _AHEAD_MS = 10_000, 5_000, 900_000, 60_000
+
+#: The embedded broker answers a fetch that finds nothing at once: whoever uses aiokafka pauses then
+#: for so long, as the processor does on that broker (SMARTSTORE_FETCH_PAUSE_MS).
+FETCH_PAUSE_MS = 5
 
 #: How often a program says how far it is.
 _TELL_EVERY_S = 0.2
@@ -79,7 +83,7 @@ class Attention:
 
     def __init__(self, task: Task) -> None:
         self._windows = AttentionWindows(
-            window_ms=_WINDOW_MS, lateness_ms=_LATENESS_MS, keep_ms=_KEEP_MS
+            window_ms=WINDOW_MS, lateness_ms=_LATENESS_MS, keep_ms=_KEEP_MS
         )
         self._every_s = task.emit_interval_ms / 1_000
         self._told_s = time.monotonic()

@@ -7,7 +7,8 @@ import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from infra.bench.peers.job import OUTPUT, Attention, Progress, Task
+from infra.bench.peers.job import FETCH_PAUSE_MS, OUTPUT, Attention, Progress, Task
+from infra.stack.pacing import pace_empty_fetches
 
 _COMMIT_EVERY_S = 1.0
 
@@ -52,4 +53,5 @@ async def _work(task: Task, consumer: AIOKafkaConsumer, producer: AIOKafkaProduc
 
 
 if __name__ == "__main__":
+    pace_empty_fetches(FETCH_PAUSE_MS / 1_000)
     asyncio.run(main(Task.given()))

@@ -10,7 +10,7 @@ from quixstreams.models import SerializationContext, Serializer
 from infra.bench.peers.job import OUTPUT, Attention, Progress, Task
 
 
-class RowSerializer(Serializer):
+class RowSerializer(Serializer):  # type: ignore[misc]
     """Of a row (key, value), the value."""
 
     def __call__(self, value: tuple[bytes, bytes], ctx: SerializationContext) -> bytes:

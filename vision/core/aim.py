@@ -1,0 +1,250 @@
+"""What somebody looks at, picture after picture: a hidden Markov model of the gaze. Pure.
+
+The eyes rest on one thing for a second or two and jump to the next. The head follows them only part
+of the way, from where the chest points: so what is looked at lies further out than the head points,
+and how far depends on the chest. Every place on every target is asked how well a look at it would
+explain the head that is seen, and so are looks at nothing: ahead while walking, down at what one
+holds, aside, anywhere. What was believed of the last picture goes into the next one, the less the
+further the head has turned since.
+
+Angles are those of `vision.core.gaze`. The laws of eyes and head are after Freedman 2008 (Exp Brain
+Res 190) and Stahl 1999 (Exp Brain Res 126); weights and times were fitted to simulated shoppers on
+tuning seeds (docs/gaze.md) and are no measurement of real ones.
+Reference: Rabiner, "A tutorial on hidden Markov models", 1989 (the forward recursion).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from streams.contracts.layout import Point
+from vision.core.gaze import Corners, Direction
+from vision.core.geometry import Floats, Vector
+
+#: A target is asked at so many places across and down: 15 to 25 cm apart, less than eyes stray.
+_ACROSS = 5
+
+#: The head covers this part of the largest shifts of gaze, across and up or down, with one sigma
+#: among people; of a shift of `_HALF_DEG` half of it.
+_COVERS, _COVERS_SIGMA = (0.82, 0.6), (0.10, 0.12)
+_HALF_DEG = 7.0
+
+#: The straying of the eyes, `gaze_sigma_deg`, for which those laws hold as they are: with less the
+#: eyes leave the head by as much less, as a part.
+_USUAL_DEG = 6.0
+
+#: What is left of the eyes' straying, one sigma in degrees; and how much wider than it says the
+#: error of a measured head is.
+_LEFT_DEG, _WIDER = 2.0, 1.15
+
+#: A face turned this far from the camera is measured too near to it, and by so much is the rest
+#: uncertain.
+_FAR_DEG, _FAR_SHARE = 40.0, 0.2
+
+#: Whoever stands before targets has the chest towards them, one sigma in degrees; a walker's points
+#: along the walk, whose speed is known to within `_SPEED_SIGMA` m/s.
+_CHEST_DEG, _SPEED_SIGMA = 15.0, 0.5
+#: Half of those who seem to move this fast walk, in m/s, and how sharp the change is.
+_WALKS, _WALKS_WITHIN = 0.6, 0.1
+
+#: How many looks go to all targets together, and to nothing: ahead (of walkers), down and aside (of
+#: those who stand), anywhere.
+_TARGETS, _AHEAD, _DOWN, _ASIDE, _ANYWHERE = 12.0, 8.0, 0.3, 1.5, 2.0
+
+#: A near target is looked at more often than a far one, as 1 / (this + distance squared).
+_NEAR_M2 = 0.5
+
+#: How long the eyes rest, in ms: the mean of what is left of a rest at any moment.
+_REST_MS = 1_300.0
+#: A turn of the head by this many degrees leaves a third of what was believed.
+_TURN_DEG = 11.0
+#: What the next picture adds, as a part of what it would if its errors were its own: most of them
+#: are the same again, since head, chest and habit are.
+_FRESH = 0.5
+#: Calibration: probabilities are pulled together by this power.
+_SOFTEN = 0.9
+
+
+def _grid(yaws: Sequence[float], pitches: Sequence[float]) -> Floats:
+    """All pairs, (2, N)."""
+    across, up = np.meshgrid(yaws, pitches)
+    return np.stack([across.ravel(), up.ravel()]).astype(float)
+
+
+#: Looks at nothing, from the chest's direction on, in degrees: ahead, down, aside, anywhere.
+_NOTHING = (
+    _grid((-6.0, 0.0, 6.0), (-8.0,)),
+    _grid((-17.0, -12.0, -7.0, 7.0, 12.0, 17.0), (-43.0, -37.5, -32.0)),
+    _grid((-78.0, -71.0, -64.0, -57.0, 57.0, 64.0, 71.0, 78.0), (-10.0, -5.0, 0.0)),
+    _grid(tuple(range(-90, 91, 15)), tuple(range(-40, 21, 10))),
+)
+_SIZES = [grid.shape[1] for grid in _NOTHING]
+_LOOKS = np.concatenate(_NOTHING, axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Goals:
+    """What can be looked at: `names`, `places` (T, N, 3) on each in metres, one of its corners and
+    the unit `normals` (T, 3) towards its viewers.
+    """
+
+    names: tuple[str, ...]
+    places: Floats
+    corners: Floats
+    normals: Floats
+
+
+@lru_cache(maxsize=64)
+def goals_of(targets: tuple[tuple[str, Corners], ...]) -> Goals:
+    """The goals of these targets, with their corners as viewers see them."""
+    part = (np.arange(_ACROSS) + 0.5) / _ACROSS
+    across, down = (side.ravel()[:, None] for side in np.meshgrid(part, part))
+    places, corners, normals = [], [], []
+    for _, quadrilateral in targets:
+        a, b, c, d = (np.asarray(corner, dtype=float) for corner in quadrilateral)
+        places.append(
+            (1 - down) * ((1 - across) * a + across * b) + down * ((1 - across) * d + across * c)
+        )
+        normal = np.cross(d - a, b - a)
+        corners.append(a)
+        normals.append(normal / max(float(np.linalg.norm(normal)), 1e-9))
+    return Goals(
+        tuple(name for name, _ in targets), np.array(places), np.array(corners), np.array(normals)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bearing:
+    """A head as one picture shows it. `turn_deg`: of the face from the line of sight; `velocity`:
+    of the walk, in m/s on the floor, None if it is not known."""
+
+    head_m: Vector
+    direction: Direction
+    turn_deg: float = 0.0
+    velocity: Point | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What somebody looks at: `odds` by target, calibrated, after the picture of `at_ms`.
+
+    `carried` is what goes into the next picture, and `yaw_deg` where the head pointed.
+    """
+
+    at_ms: int
+    yaw_deg: float
+    odds: Mapping[str, float] = field(default_factory=dict)
+    carried: Mapping[str, float] = field(default_factory=dict)
+
+
+def believe(before: Belief | None, bearing: Bearing, goals: Goals, gaze_sigma_deg: float) -> Belief:
+    """What is looked at after one more picture.
+
+    `gaze_sigma_deg`: how far eyes stray from the head; the laws are scaled with it.
+    """
+    direction = bearing.direction
+    prior, explained = _explained(bearing, goals, gaze_sigma_deg)
+    if before is not None and before.at_ms < direction.at_ms:
+        turned = abs((direction.yaw_deg - before.yaw_deg + 180.0) % 360.0 - 180.0)
+        rested = math.exp((before.at_ms - direction.at_ms) / _REST_MS - turned / _TURN_DEG)
+        known = np.array([before.carried.get(name, 0.0) for name in goals.names])
+        last = np.append(known, max(0.0, 1.0 - float(known.sum())))
+        prior = rested * last + (1.0 - rested) * prior
+    odds = _whole((prior * explained) ** _SOFTEN)[:-1]
+    carried = _whole(prior * explained**_FRESH)[:-1]
+    return Belief(
+        direction.at_ms,
+        direction.yaw_deg,
+        dict(zip(goals.names, odds.tolist(), strict=True)),
+        dict(zip(goals.names, carried.tolist(), strict=True)),
+    )
+
+
+def _whole(weights: Floats) -> Floats:
+    """As parts of one; nothing at all where no look explains the head."""
+    total = float(weights.sum())
+    if not total > 0.0:
+        return np.append(np.zeros(len(weights) - 1), 1.0)
+    return np.asarray(weights / total)
+
+
+def _explained(bearing: Bearing, goals: Goals, gaze_sigma_deg: float) -> tuple[Floats, Floats]:
+    """For each target, and last for nothing: how often it is looked at, and how well that explains
+    the head, (T + 1,) each.
+    """
+    off = goals.places - np.asarray(bearing.head_m)  # (T, N, 3)
+    ahead = np.einsum("ij,ij->i", np.asarray(bearing.head_m) - goals.corners, goals.normals) > 0
+    square = np.einsum("tnk,tnk->tn", off, off)
+    yaws = np.degrees(np.arctan2(off[..., 0], -off[..., 1])).ravel()
+    pitches = np.degrees(np.arctan2(off[..., 2], np.hypot(off[..., 0], off[..., 1]))).ravel()
+    near = ahead / (_NEAR_M2 + square.mean(axis=1))
+    if not ahead.any():
+        return np.append(near, 1.0), np.append(near, 1.0)
+    near = near / near.sum()
+    faced = -(near @ goals.normals)
+    walks, chests, sigmas = _chests(bearing, math.degrees(math.atan2(faced[0], -faced[1])))
+    gaze_yaw = np.concatenate([np.tile(yaws, (2, 1)), chests[:, None] + _LOOKS[0]], axis=1)
+    gaze_pitch = np.concatenate([pitches, _LOOKS[1]])
+    fits = _fits(bearing, gaze_yaw, gaze_pitch, chests[:, None], sigmas[:, None], gaze_sigma_deg)
+    count = len(yaws)
+    on_targets = fits[:, :count].reshape(2, *square.shape).mean(axis=2)  # (2, T)
+    ends = np.cumsum(_SIZES)[:-1]
+    elsewhere = np.array([part.mean(axis=1) for part in np.split(fits[:, count:], ends, axis=1)])
+    often = np.array([[0.0, _DOWN, _ASIDE, _ANYWHERE], [_AHEAD, 0.0, 0.0, _ANYWHERE]])
+    share = walks / (_TARGETS + often.sum(axis=1))  # (2,)
+    prior = np.append(float(share.sum()) * _TARGETS * near, float(share @ often.sum(axis=1)))
+    found = np.append(
+        _TARGETS * near * (share @ on_targets), float(share @ (often * elsewhere.T).sum(axis=1))
+    )
+    return prior, np.divide(found, prior, out=np.zeros_like(found), where=prior > 0)
+
+
+def _chests(bearing: Bearing, faced_deg: float) -> tuple[Floats, Floats, Floats]:
+    """Where the chest points if one stands, and if one walks: how probable, yaw, one sigma."""
+    x, y = bearing.velocity or (0.0, 0.0)
+    speed = math.hypot(x, y)
+    walks = 1.0 / (1.0 + math.exp(min(50.0, (_WALKS - speed) / _WALKS_WITHIN)))
+    along = math.degrees(math.atan2(x, -y)) if speed > 0 else faced_deg
+    wide = math.degrees(math.atan2(_SPEED_SIGMA, max(speed, 0.05)))
+    return (
+        np.array([1.0 - walks, walks]),
+        np.array([faced_deg, along]),
+        np.array([_CHEST_DEG, wide]),
+    )
+
+
+def _fits(
+    bearing: Bearing,
+    gaze_yaw: Floats,
+    gaze_pitch: Floats,
+    chest: Floats,
+    chest_sigma: Floats,
+    gaze_sigma_deg: float,
+) -> Floats:
+    """How well looks (2, N) explain the head, for each of two chests: a density."""
+    direction, part = bearing.direction, gaze_sigma_deg / _USUAL_DEG
+    left = (part * _LEFT_DEG) ** 2
+    far = _FAR_SHARE * max(0.0, abs(bearing.turn_deg) - _FAR_DEG)
+    shift = (gaze_yaw - chest + 180.0) % 360.0 - 180.0
+    yaw, slope, spread = _head(shift, _COVERS[0], _COVERS_SIGMA[0], part)
+    pitch, _, nods = _head(gaze_pitch, _COVERS[1], _COVERS_SIGMA[1], part)
+    off_yaw = (direction.yaw_deg - chest - yaw + 180.0) % 360.0 - 180.0
+    off_pitch = direction.pitch_deg - pitch
+    own_var = (_WIDER * direction.yaw_sigma_deg) ** 2 + far**2 + left
+    yaw_var = own_var + spread**2 + ((1.0 - slope) * chest_sigma) ** 2
+    pitch_var = (_WIDER * direction.pitch_sigma_deg) ** 2 + left + nods**2
+    misfit = off_yaw**2 / yaw_var + off_pitch**2 / pitch_var
+    return np.asarray(np.exp(-0.5 * misfit) / np.sqrt(yaw_var * pitch_var))
+
+
+def _head(shift: Floats, covers: float, sigma: float, part: float) -> tuple[Floats, Floats, Floats]:
+    """How far the head goes for shifts of gaze, its change with them, and one sigma among people;
+    `part` of the eyes' usual straying."""
+    size = np.abs(shift)
+    along = size / (size + _HALF_DEG)
+    head = shift - part * (shift - covers * along * shift)
+    slope = 1.0 - part * (1.0 - covers * along * (size + 2 * _HALF_DEG) / (size + _HALF_DEG))
+    return head, slope, part * sigma * along * size
