@@ -136,7 +136,8 @@ class MeasureSettings(ProcessorSettings):
     max_ahead_ms: int = Field(
         default=60_000,
         ge=0,
-        description="A stamp further beyond the log's own time than this moves no watermark",
+        description="A stamp further beyond the log's own time than this moves no watermark beyond "
+        "it, and its event is counted and put into no window",
     )
 
     @model_validator(mode="after")

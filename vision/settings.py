@@ -61,10 +61,10 @@ class GatewaySettings(BaseSettings):
     )
 
     name_probability: Share = Field(
-        0.5, description="a target is named for a gaze from this probability on"
+        0.4, description="a target is named for a gaze from this probability on"
     )
     keep_probability: Share = Field(
-        0.35, description="an open gaze is kept from this probability on (hysteresis)"
+        0.3, description="an open gaze is kept from this probability on (hysteresis)"
     )
     gaze_sigma_deg: Degrees = Field(
         6.0,

@@ -26,6 +26,9 @@ _BUFFER = 0.3
 #: The rate the filter's noise is tuned for; real steps are measured by the frames' timestamps.
 _REFERENCE_FPS = 10.0
 
+#: A faint detection goes on with a track, and begins none: somebody half hidden.
+_FAINT = 0.3
+
 #: The tracker names a track at its second detection. A box of the picture before that overlaps the
 #: new track's box by this much is its first.
 _SAME_IOU = 0.1
@@ -73,7 +76,7 @@ class PersonTracker:
         """The tracks that this picture shows. `at_ms` must increase."""
         if self._first_ms is None:
             self._first_ms = at_ms
-        chosen = np.flatnonzero(detections.scores >= self._min_score)
+        chosen = np.flatnonzero(detections.scores >= min(self._min_score, _FAINT))
         if not len(chosen) and not self._tracker.tracks:
             # An empty aisle, for most of a day: nothing to follow, nothing to spend.
             self._before, self._names = (at_ms, []), {}

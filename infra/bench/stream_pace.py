@@ -146,7 +146,7 @@ async def growth(
     place: Place, sent: Sequence[Sent], cameras: int, count: int, emit_interval_ms: int
 ) -> Growth:
     """What so many workers need for one camera and one second of its events, sent as fast as they
-    came; what they need while nothing comes is taken off.
+    came, and what they need while nothing comes.
     """
     layout = store_of(cameras)
     group = f"grown-{cameras}-{count}"
@@ -172,15 +172,13 @@ async def growth(
                 if handled >= len(sent):
                     break
                 await asyncio.sleep(0.2)
-        took_s = time.monotonic() - before_s
-    busy_s = max(0.0, after_cpu_s - before_cpu_s - idle * took_s)
-    return Growth(
-        cameras=cameras,
-        workers=count,
-        cpu_per_camera=round(busy_s / cameras / length_s, 7),
-        idle_cpu=round(idle, 4),
-        state_bytes_per_area=round(await asyncio.to_thread(_state_bytes, sent, cameras)),
-    )
+        return Growth(
+            cameras=cameras,
+            workers=count,
+            cpu_per_camera=round((after_cpu_s - before_cpu_s) / cameras / length_s, 7),
+            idle_cpu=round(idle, 4),
+            state_bytes_per_area=round(await asyncio.to_thread(_state_bytes, sent, cameras)),
+        )
 
 
 async def _all(running: Sequence[Worker], session: aiohttp.ClientSession) -> tuple[float, int]:

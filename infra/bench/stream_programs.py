@@ -206,6 +206,8 @@ def steady(looks: Sequence[Look], events: Mapping[str, Sequence[int]]) -> tuple[
     n messages tell.
     """
     begun = [look for look in looks if sum(look.handled.values())]
+    if len(begun) == 1:  # it was through at once: from when it was about to begin
+        begun = list(looks[-2:])
     if not begun or begun[-1].cpu_s <= begun[0].cpu_s:
         raise UserError("too little was handled to measure; give --seconds more")
     first, last = begun[0], begun[-1]

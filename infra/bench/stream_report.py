@@ -39,7 +39,7 @@ class ByBatch(Struct, frozen=True, kw_only=True):
 class Growth(Struct, frozen=True, kw_only=True):
     """Processor time of all workers for one camera and one second of its events, in seconds, and
     what the windows of one area hold in memory. `idle_cpu`: what the workers need each second while
-    nothing comes, which is not in it.
+    nothing comes: mostly asking a broker that answers at once; part of it is in `cpu_per_camera`.
     """
 
     cameras: int

@@ -74,7 +74,8 @@ class BasketWindows:
         self._changed: set[_Key] = set()
         self._leaving: list[BasketWindow] = []
         self.outcomes: Counter[Outcome] = Counter()
-        #: Baskets with a stamp from the future, which moved the clocks less far than they say.
+        #: Baskets with a stamp from the future: they moved the clocks less far than they say, and are
+        #: in no window.
         self.clamped = 0
 
     def add(self, basket: Basket, log: str, offset: int, horizon_ms: int) -> Outcome:
@@ -97,7 +98,9 @@ class BasketWindows:
         store_id, at_ms = basket.store_id, basket.closed_at_ms
         self._watermarks.observe(log, store_id, min(at_ms, horizon_ms))
         self._advance(store_id, min(at_ms, horizon_ms))
-        self.clamped += at_ms > horizon_ms
+        if at_ms > horizon_ms:
+            self.clamped += 1
+            return "dropped"
         start = at_ms - at_ms % self._window_ms
         if not self._is_kept(store_id, start):
             return "dropped"

@@ -139,7 +139,9 @@ class Exposures:
     def _add_play(self, play: Play, log: str, offset: int, horizon_ms: int) -> Outcome:
         screen = self._screens.setdefault(play.screen_id, _Screen())
         told_ms = play.rendered_at_ms + (play.duration_ms or 0)
-        self._advance(play.screen_id, screen, min(told_ms, horizon_ms))
+        if told_ms > horizon_ms:
+            return "dropped"
+        self._advance(play.screen_id, screen, told_ms)
         known = screen.plays.get(play.play_id)
         if known is not None:
             if known.play.phase == "ended" or play.phase == "started":
@@ -160,6 +162,8 @@ class Exposures:
 
     def _add(self, fact: Fact) -> Outcome:
         newest_ms = self._watermarks.observe(fact.log, fact.source, fact.clock_ms)
+        if fact.clock_ms < fact.told_at_ms:
+            return "dropped"
         screen = self._screens.setdefault(fact.target_id, _Screen())
         known = screen.facts.get(fact.key)
         if known is not None and known.rank >= fact.rank:

@@ -17,7 +17,9 @@ from streams.core.facts import Fact, FactKey, overlaps, part_ms
 from streams.core.watermark import Watermarks
 
 #: What became of a fact: `late` ones came after the allowed lateness of the window in which they
-#: were told and are counted there; `dropped` ones only concern windows that are no longer kept.
+#: were told and are counted in the last one that they would have been in; `dropped` ones only
+#: concern windows that are no longer kept, or have a stamp from the future: the state that a
+#: restart rebuilds from the last minutes of the log could not hold what belongs to tomorrow.
 Outcome = Literal["added", "repeated", "late", "dropped"]
 
 Starts = tuple[int, ...]
@@ -141,7 +143,8 @@ class AttentionWindows:
         self._leaving: list[AttentionWindow] = []
         self._most_windows = (keep_ms + window_ms) // self._hop_ms + _MOST_AHEAD
         self.outcomes: Counter[Outcome] = Counter()
-        #: Facts with a stamp from the future, which moved the clocks less far than they say.
+        #: Facts with a stamp from the future: they moved the clocks less far than they say, and are
+        #: in no window.
         self.clamped = 0
 
     @property
@@ -171,6 +174,9 @@ class AttentionWindows:
         # This runs for every event of every camera: each look-up less is a camera more.
         told_ms, clock_ms = fact.told_at_ms, fact.clock_ms
         newest_ms = self._watermarks.observe(fact.log, fact.source, clock_ms)
+        if clock_ms < told_ms:
+            self.clamped += 1
+            return "dropped"
         target = self._targets.get(fact.target_id)
         if target is None:
             target = _Target(fact.store_id, fact.area_id, fact.target_kind)
@@ -183,8 +189,6 @@ class AttentionWindows:
             return self._count_late(target, fact)
         if clock_ms > target.clock_ms:
             self._advance(fact.target_id, target, clock_ms)
-        if clock_ms < told_ms:
-            self.clamped += 1
         starts = self._kept_starts(target, fact)
         if not starts:
             return "dropped"
@@ -224,7 +228,7 @@ class AttentionWindows:
         self._changed.add((fact.target_id, start))
 
     def _count_late(self, target: _Target, fact: Fact) -> Outcome:
-        start = self._last_start(fact.told_at_ms)
+        start = self._last_start(max(fact.start_ms, fact.end_ms - 1))
         if not self._is_kept(target, start, fact.told_at_ms):
             return "dropped"
         window = self._window(target, start)

@@ -76,6 +76,14 @@ def test_low_scores_are_not_people(tracker: PersonTracker) -> None:
         assert tracker.update(seen(at(0.1), score=0.4), 200 * i) == []
 
 
+def test_a_faint_detection_goes_on_with_a_track(tracker: PersonTracker) -> None:
+    for i in range(3):
+        tracker.update(seen(at(0.1)), 200 * i)
+    (track,) = tracker.update(seen(at(0.1), score=0.35), 600)
+    assert track.track_id == "t1"
+    assert tracker.update(seen(at(0.1), score=0.2), 800) == []
+
+
 def test_names_are_random() -> None:
     assert random_track_id() != random_track_id()
 

@@ -44,9 +44,13 @@ _LEFT_DEG, _WIDER = 2.0, 1.15
 #: uncertain.
 _FAR_DEG, _FAR_SHARE = 40.0, 0.2
 
-#: Whoever stands before targets has the chest towards them, one sigma in degrees; a walker's points
-#: along the walk, whose speed is known to within `_SPEED_SIGMA` m/s.
-_CHEST_DEG, _SPEED_SIGMA = 15.0, 0.5
+#: Whoever stands before targets has the chest more or less towards them: these directions are
+#: asked, in degrees, each with one sigma, and how usual they are (one sigma too). Looks tell which
+#: it is, and that is remembered for so long, in ms.
+_CHESTS, _CHEST_SIGMA, _CHEST_USUAL = (-24.0, -12.0, 0.0, 12.0, 24.0), 8.0, 15.0
+_CHEST_MS = 5_000.0
+#: A walker's chest points along the walk, whose speed is known to within this, in m/s.
+_SPEED_SIGMA = 0.5
 #: Half of those who seem to move this fast walk, in m/s, and how sharp the change is.
 _WALKS, _WALKS_WITHIN = 0.6, 0.1
 
@@ -131,13 +135,14 @@ class Bearing:
 class Belief:
     """What somebody looks at: `odds` by target, calibrated, after the picture of `at_ms`.
 
-    `carried` is what goes into the next picture, and `yaw_deg` where the head pointed.
+    `carried` goes into the next picture: for each target, and "" for nothing, how probable it is
+    together with each direction of the chest. `yaw_deg`: where the head pointed.
     """
 
     at_ms: int
     yaw_deg: float
     odds: Mapping[str, float] = field(default_factory=dict)
-    carried: Mapping[str, float] = field(default_factory=dict)
+    carried: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def believe(before: Belief | None, bearing: Bearing, goals: Goals, gaze_sigma_deg: float) -> Belief:
@@ -146,73 +151,100 @@ def believe(before: Belief | None, bearing: Bearing, goals: Goals, gaze_sigma_de
     `gaze_sigma_deg`: how far eyes stray from the head; the laws are scaled with it.
     """
     direction = bearing.direction
-    prior, explained = _explained(bearing, goals, gaze_sigma_deg)
-    if before is not None and before.at_ms < direction.at_ms:
-        turned = abs((direction.yaw_deg - before.yaw_deg + 180.0) % 360.0 - 180.0)
-        rested = math.exp((before.at_ms - direction.at_ms) / _REST_MS - turned / _TURN_DEG)
-        known = np.array([before.carried.get(name, 0.0) for name in goals.names])
-        last = np.append(known, max(0.0, 1.0 - float(known.sum())))
-        prior = rested * last + (1.0 - rested) * prior
-    odds = _whole((prior * explained) ** _SOFTEN)[:-1]
-    carried = _whole(prior * explained**_FRESH)[:-1]
+    chests, prior, fits = _explained(bearing, goals, gaze_sigma_deg)
+    if before is not None and before.at_ms < direction.at_ms and before.carried:
+        chests, prior = _carried(before, direction, goals, chests, prior)
+    weights = chests[:, None] * prior
+    odds = _whole((weights * fits).sum(axis=0) ** _SOFTEN)
+    carried = _whole(weights * fits**_FRESH)
     return Belief(
         direction.at_ms,
         direction.yaw_deg,
-        dict(zip(goals.names, odds.tolist(), strict=True)),
-        dict(zip(goals.names, carried.tolist(), strict=True)),
+        dict(zip(goals.names, odds.tolist(), strict=False)),
+        {n: tuple(c) for n, c in zip((*goals.names, ""), carried.T.tolist(), strict=True)},
     )
+
+
+def _carried(
+    before: Belief, direction: Direction, goals: Goals, chests: Floats, prior: Floats
+) -> tuple[Floats, Floats]:
+    """Chests (C,) and what is looked at with each (C, T + 1), as the last picture lets expect."""
+    gone_ms = direction.at_ms - before.at_ms
+    turned = abs((direction.yaw_deg - before.yaw_deg + 180.0) % 360.0 - 180.0)
+    rested = math.exp(-gone_ms / _REST_MS - turned / _TURN_DEG)
+    nothing = (0.0,) * len(chests)
+    last = np.array([before.carried.get(name, nothing) for name in (*goals.names, "")]).T
+    known = last.sum(axis=1)
+    seen = known > 0
+    prior = prior.copy()
+    prior[seen] = rested * last[seen] / known[seen, None] + (1.0 - rested) * prior[seen]
+    stood, stands = float(known[:-1].sum()), float(chests[:-1].sum())
+    if stood > 0:
+        kept = math.exp(-gone_ms / _CHEST_MS)
+        own = kept * stands * known[:-1] / stood + (1.0 - kept) * chests[:-1]
+        chests = np.append(own, chests[-1])
+    return chests, prior
 
 
 def _whole(weights: Floats) -> Floats:
-    """As parts of one; nothing at all where no look explains the head."""
+    """As parts of one; all is nothing, which comes last, where no look explains the head."""
     total = float(weights.sum())
-    if not total > 0.0:
-        return np.append(np.zeros(len(weights) - 1), 1.0)
-    return np.asarray(weights / total)
+    if total > 0.0:
+        return np.asarray(weights / total)
+    weights = np.zeros_like(weights)
+    weights[..., -1] = 1.0 / max(1, weights[..., -1].size)
+    return weights
 
 
-def _explained(bearing: Bearing, goals: Goals, gaze_sigma_deg: float) -> tuple[Floats, Floats]:
-    """For each target, and last for nothing: how often it is looked at, and how well that explains
-    the head, (T + 1,) each.
+def _explained(
+    bearing: Bearing, goals: Goals, gaze_sigma_deg: float
+) -> tuple[Floats, Floats, Floats]:
+    """How probable each direction of the chest is (C,), the last one that of a walk; for each and
+    each target, and last for nothing, how often it is looked at, and how well that explains the
+    head, (C, T + 1) each.
     """
     off = goals.places - np.asarray(bearing.head_m)  # (T, N, 3)
-    ahead = np.einsum("ij,ij->i", np.asarray(bearing.head_m) - goals.corners, goals.normals) > 0
     square = np.einsum("tnk,tnk->tn", off, off)
     yaws = np.degrees(np.arctan2(off[..., 0], -off[..., 1])).ravel()
     pitches = np.degrees(np.arctan2(off[..., 2], np.hypot(off[..., 0], off[..., 1]))).ravel()
-    near = ahead / (_NEAR_M2 + square.mean(axis=1))
-    if not ahead.any():
-        return np.append(near, 1.0), np.append(near, 1.0)
-    near = near / near.sum()
+    before = np.einsum("ij,ij->i", np.asarray(bearing.head_m) - goals.corners, goals.normals) > 0
+    near = before / (_NEAR_M2 + square.mean(axis=1))
+    near = near / max(float(near.sum()), 1e-9)
     faced = -(near @ goals.normals)
-    walks, chests, sigmas = _chests(bearing, math.degrees(math.atan2(faced[0], -faced[1])))
-    gaze_yaw = np.concatenate([np.tile(yaws, (2, 1)), chests[:, None] + _LOOKS[0]], axis=1)
+    likely, chests, sigmas = _chests(bearing, math.degrees(math.atan2(faced[0], -faced[1])))
+    count, rows = len(yaws), len(chests)
+    gaze_yaw = np.empty((rows, count + _LOOKS.shape[1]))
+    gaze_yaw[:, :count] = yaws
+    gaze_yaw[:, count:] = chests[:, None] + _LOOKS[0]
     gaze_pitch = np.concatenate([pitches, _LOOKS[1]])
     fits = _fits(bearing, gaze_yaw, gaze_pitch, chests[:, None], sigmas[:, None], gaze_sigma_deg)
-    count = len(yaws)
-    on_targets = fits[:, :count].reshape(2, *square.shape).mean(axis=2)  # (2, T)
+    on_targets = fits[:, :count].reshape(rows, *square.shape).mean(axis=2)  # (C, T)
     ends = np.cumsum(_SIZES)[:-1]
-    elsewhere = np.array([part.mean(axis=1) for part in np.split(fits[:, count:], ends, axis=1)])
-    often = np.array([[0.0, _DOWN, _ASIDE, _ANYWHERE], [_AHEAD, 0.0, 0.0, _ANYWHERE]])
-    share = walks / (_TARGETS + often.sum(axis=1))  # (2,)
-    prior = np.append(float(share.sum()) * _TARGETS * near, float(share @ often.sum(axis=1)))
-    found = np.append(
-        _TARGETS * near * (share @ on_targets), float(share @ (often * elsewhere.T).sum(axis=1))
+    elsewhere = [part.mean(axis=1) for part in np.split(fits[:, count:], ends, axis=1)]
+    often = np.array(
+        [[0.0, _DOWN, _ASIDE, _ANYWHERE]] * (rows - 1) + [[_AHEAD, 0.0, 0.0, _ANYWHERE]]
     )
-    return prior, np.divide(found, prior, out=np.zeros_like(found), where=prior > 0)
+    idle = often.sum(axis=1)
+    on_nothing = (often * np.array(elsewhere).T).sum(axis=1) / idle
+    prior = np.column_stack([np.tile(_TARGETS * near, (rows, 1)), idle])
+    prior /= prior.sum(axis=1, keepdims=True)
+    return likely, prior, np.column_stack([on_targets, on_nothing])
 
 
 def _chests(bearing: Bearing, faced_deg: float) -> tuple[Floats, Floats, Floats]:
-    """Where the chest points if one stands, and if one walks: how probable, yaw, one sigma."""
+    """Where the chest points, `faced_deg` if it is squarely to the targets, or along the walk: how
+    probable, yaw, one sigma, (C,) each."""
     x, y = bearing.velocity or (0.0, 0.0)
     speed = math.hypot(x, y)
     walks = 1.0 / (1.0 + math.exp(min(50.0, (_WALKS - speed) / _WALKS_WITHIN)))
     along = math.degrees(math.atan2(x, -y)) if speed > 0 else faced_deg
     wide = math.degrees(math.atan2(_SPEED_SIGMA, max(speed, 0.05)))
+    turned = np.array(_CHESTS)
+    usual = np.exp(-0.5 * (turned / _CHEST_USUAL) ** 2)
     return (
-        np.array([1.0 - walks, walks]),
-        np.array([faced_deg, along]),
-        np.array([_CHEST_DEG, wide]),
+        np.append((1.0 - walks) * usual / usual.sum(), walks),
+        np.append(faced_deg + turned, along),
+        np.append(np.full(len(turned), _CHEST_SIGMA), wide),
     )
 
 
@@ -224,7 +256,7 @@ def _fits(
     chest_sigma: Floats,
     gaze_sigma_deg: float,
 ) -> Floats:
-    """How well looks (2, N) explain the head, for each of two chests: a density."""
+    """How well looks (C, N) explain the head, for each chest (C, 1): a density."""
     direction, part = bearing.direction, gaze_sigma_deg / _USUAL_DEG
     left = (part * _LEFT_DEG) ** 2
     far = _FAR_SHARE * max(0.0, abs(bearing.turn_deg) - _FAR_DEG)

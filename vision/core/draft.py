@@ -28,6 +28,9 @@ _SHARPER, _TURN_MS = 0.7, 1_500
 #: long at least: a first picture often shows too little of a body to place it.
 _DOUBT_MS, _CLEAR_MS = 1_500, 400
 
+#: Whom another camera placed so lately is compared with (`join`), not continued.
+_PLACED_MS = 300
+
 #: Who was lost within the view, behind somebody, is remembered so long.
 _HIDDEN_MS = 4_000
 
@@ -139,7 +142,11 @@ class Draft:
                 self._tell(person, events)
                 person = self.people[name]
             lost_ms = at_ms - body.seen_at_ms
-            if seen is None and lost_ms > memory and (lost_ms > _HIDDEN_MS or has_left(body, at_ms)):
+            if (
+                seen is None
+                and lost_ms > memory
+                and (lost_ms > _HIDDEN_MS or has_left(body, at_ms))
+            ):
                 self._forget(person)
             elif person.doubted:
                 self._settle(person)
@@ -180,7 +187,8 @@ class Draft:
                 continue
             other, own = max(others, key=_seen_at), person.bodies.get(self.here)
             if own is None:
-                if self.at_ms - other.seen_at_ms > FRESH_MS:
+                placed_ms = -1 if other.place is None else other.place.at_ms
+                if self.at_ms - placed_ms > _PLACED_MS:
                     found[name] = other
             elif self.at_ms - own.seen_at_ms > FRESH_MS and other.seen_at_ms > own.seen_at_ms:
                 found[name] = other
@@ -257,10 +265,7 @@ class Draft:
     def _are_two(self, one: str, other: str) -> bool:
         """Whether one camera saw both at a time."""
         mine, theirs = self.people[one].bodies, self.people[other].bodies
-        return any(
-            max(mine[c].since_ms, theirs[c].since_ms) <= min(mine[c].seen_at_ms, theirs[c].seen_at_ms)
-            for c in mine.keys() & theirs.keys()
-        )
+        return any(_overlap(mine[c], theirs[c]) for c in mine.keys() & theirs.keys())
 
     def _unite(self, one: str, other: str, shown: dict[str, tuple[Sight, int]]) -> None:
         """Two people are one: the one who was there first goes on, and sees with both cameras."""
@@ -352,6 +357,12 @@ class Draft:
 
 def _seen_at(body: Body) -> int:
     return body.seen_at_ms
+
+
+def _overlap(one: Body, other: Body) -> bool:
+    """Whether both were there at a time."""
+    since_ms = max(one.since_ms, other.since_ms)
+    return since_ms <= min(one.seen_at_ms, other.seen_at_ms)
 
 
 def _is_told(event: tuple[str, dwell.StayEvent]) -> bool:

@@ -3,9 +3,9 @@
 The tracker's names are evidence, no more: it compares boxes, and those of people who stand before
 each other, or whom the picture cuts off, are much alike. Here a track goes to the person whose way
 it continues best, on the floor and in the picture, all people together. So a lost person who is
-found again soon goes on even if the tracker gave a new name, before the same camera or another; names
-that were exchanged at a crossing are given back; a name that jumped to somebody else begins a new
-person.
+found again soon goes on even if the tracker gave a new name, before the same camera or another;
+names that were exchanged at a crossing are given back; a name that jumped to somebody else begins a
+new person.
 """
 
 import math

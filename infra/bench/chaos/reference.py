@@ -135,6 +135,7 @@ class _Heard:
     topic: str
     offset: int
     newest: int
+    believed: bool
 
 
 def expected(records: Iterable[Logged], rules: Rules) -> Expected:
@@ -183,7 +184,8 @@ def _by_key(table: str, rows: Iterable[Row]) -> dict[Key, Row]:
 
 def _heard(decoded: Sequence[_Decoded], max_ahead_ms: int) -> list[_Heard]:
     """All tellings in the order of their logs. A stamp further beyond the log's own time than
-    `max_ahead_ms` moves its source's clock no further than that.
+    `max_ahead_ms` moves its source's clock no further than that, and nobody can tell when that was:
+    it belongs to no window and no play.
     """
     newest: dict[tuple[str, int, str], int] = defaultdict(int)
     heard: list[_Heard] = []
@@ -199,7 +201,9 @@ def _heard(decoded: Sequence[_Decoded], max_ahead_ms: int) -> list[_Heard]:
             # A camera's heartbeat tells how far it has seen, also when nobody came.
             hear(each.event.camera_id, each.event.captured_at_ms)
         for source, telling in _tellings(each.event):
-            heard.append(_Heard(telling, at.topic, at.offset, hear(source, telling.told)))
+            newest_ms = hear(source, telling.told)
+            believed = telling.told <= horizon
+            heard.append(_Heard(telling, at.topic, at.offset, newest_ms, believed))
     return heard
 
 
@@ -308,21 +312,23 @@ class _Window:
 
 def _attention(heard: Sequence[_Heard], rules: Rules) -> tuple[list[Row], int]:
     """A row for each window that something falls into. Late is what is told when its source has
-    told of a time `lateness_ms` after the end of the window of the telling; it is counted there.
+    told of a time `lateness_ms` after the end of the window of the telling; it is counted in the
+    last window that it would have been in.
     """
     length = rules.window_ms
     windows: dict[tuple[str, int], _Window] = defaultdict(_Window)
     holds: dict[tuple[str, str, str], _Telling] = {}
     places: dict[str, _Telling] = {}
-    for each in heard:
+    for each in (each for each in heard if each.believed):
         telling = each.telling
         places.setdefault(telling.target_id, telling)
         known = holds.get(telling.name)
         if known is not None and known.rank >= telling.rank:
             continue
-        told_in = telling.told - telling.told % length
-        if each.newest >= told_in + length + rules.lateness_ms:
-            window = windows[telling.target_id, told_in]
+        closed = telling.told - telling.told % length + length + rules.lateness_ms
+        if each.newest >= closed:
+            ended_in = max(telling.start, telling.end - 1)
+            window = windows[telling.target_id, ended_in - ended_in % length]
             if telling.name not in window.late:
                 window.late.add(telling.name)
                 _reach(window.through, each)
@@ -392,7 +398,7 @@ def _exposures(
     late: dict[tuple[str, str, str], _Heard] = {}
     for each in heard:
         telling = each.telling
-        if telling.target_kind != "screen":
+        if telling.target_kind != "screen" or not each.believed:
             continue
         known = holds.get(telling.name)
         if known is not None and known.telling.rank >= telling.rank:
@@ -405,18 +411,21 @@ def _exposures(
             holds[telling.name] = each
     rows = [
         _exposure_row(play, offset, list(holds.values()), list(late.values()))
-        for play, offset in _plays(decoded)
+        for play, offset in _plays(decoded, rules.max_ahead_ms)
     ]
     return rows, sum(row["late"] for row in rows)
 
 
-def _plays(decoded: Sequence[_Decoded]) -> list[tuple[Play, int]]:
+def _plays(decoded: Sequence[_Decoded], max_ahead_ms: int) -> list[tuple[Play, int]]:
     """Each play by its first end in the log, with that record's offset. One without an end says
     what was known so far, which hangs on when it was told: the history has none.
     """
     ends: dict[str, tuple[Play, int]] = {}
     for each in decoded:
-        if isinstance(each.event, Play) and each.event.phase == "ended":
+        if isinstance(each.event, Play) and each.event.duration_ms is not None:
+            over_ms = each.event.rendered_at_ms + each.event.duration_ms
+            if over_ms > each.at.timestamp_ms + max_ahead_ms:
+                continue
             ends.setdefault(each.event.play_id, (each.event, each.at.offset))
     return list(ends.values())
 
@@ -484,6 +493,8 @@ def _basket_metrics(decoded: Sequence[_Decoded], rules: Rules) -> tuple[list[Row
         closed, log = basket.closed_at_ms, (each.at.partition, basket.store_id)
         horizon = each.at.timestamp_ms + rules.max_ahead_ms
         newest[log] = max(newest[log], min(closed, horizon))
+        if closed > horizon:
+            continue
         start = closed - closed % length
         arm = rules.experiment.arm(basket.store_id, closed)
         window = windows[basket.store_id, start, arm, basket.currency]

@@ -55,6 +55,7 @@ class Progress:
         self._left = task.messages
         self._handled: Counter[str] = Counter()
         self._told_s = 0.0
+        self._tell()
 
     def handled(self, topic: str, count: int = 1) -> bool:
         """So many more were handled; True when it was the last."""
@@ -63,9 +64,12 @@ class Progress:
         now_s = time.monotonic()
         if self._left <= 0 or now_s - self._told_s >= _TELL_EVERY_S:
             self._told_s = now_s
-            said = {"cpu_s": time.process_time(), "handled": self._handled}
-            print(json.dumps(said), flush=True)
+            self._tell()
         return self._left <= 0
+
+    def _tell(self) -> None:
+        said = {"cpu_s": time.process_time(), "handled": self._handled}
+        print(json.dumps(said), flush=True)
 
 
 def facts_of(topic: str, offset: int, value: bytes, logged_ms: int) -> list[Fact]:

@@ -26,9 +26,16 @@ def test_rates_are_of_the_work_after_the_first_look_with_any() -> None:
     assert messages == pytest.approx(5.0)
 
 
+def test_who_was_through_at_once_is_measured_from_the_last_look_before() -> None:
+    events, messages = steady([Look(5.0, {}), Look(5.5, {"gaze": 4})], TOLD)
+    assert (events, messages) == (pytest.approx(80.0), pytest.approx(8.0))
+
+
 def test_too_little_work_is_no_figure() -> None:
     with pytest.raises(UserError, match="too little"):
-        steady([Look(5.0, {}), Look(6.0, {"gaze": 4})], TOLD)
+        steady([Look(5.0, {"gaze": 4})], TOLD)
+    with pytest.raises(UserError, match="too little"):
+        steady([Look(5.0, {})], TOLD)
 
 
 def test_a_probe_waits_for_the_first_row_beyond_it() -> None:

@@ -78,17 +78,17 @@ async def test_what_became_of_each_fact_and_how_much_is_kept() -> None:
         await world.measurer.on_record(record)
     assert world.value("facts_total", outcome="repeated") == 1
     assert world.value("facts_total", outcome="late") == 1
-    assert world.value("facts_total", outcome="dropped") == 1
-    assert world.value("facts_total", outcome="added") == 3
+    assert world.value("facts_total", outcome="dropped") == 2  # long ago, to come
+    assert world.value("facts_total", outcome="added") == 2
     assert world.value("clamped_total") == 1
-    assert world.value("state_entries", kind="facts") == 3
-    assert world.value("state_entries", kind="windows") >= 3
+    assert world.value("state_entries", kind="facts") == 2
+    assert world.value("state_entries", kind="windows") >= 2
     at = {"topic": GAZE.name, "partition": "3"}
     # The wrong clock was let go no further than a minute beyond the log's own time.
     assert world.value("watermark_delay_seconds", **at) == -57
     assert world.value("watermark_spread_seconds", **at) == 65
     await world.measurer.emit()
-    assert world.value("emitted_rows_total", topic="streams.attention.v1") >= 3
+    assert world.value("emitted_rows_total", topic="streams.attention.v1") >= 2
 
 
 async def test_a_rebalance_neither_forgets_nor_counts_twice() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from vision.core.body import Body, Sight, Track, advance
 from vision.core.match import assign
+from vision.core.place import Place
 
 NOTHING = np.zeros((17, 3), dtype=np.float32)
 
@@ -87,3 +88,42 @@ def test_who_turns_round_before_the_other_keeps_the_name() -> None:
     turned = [seen("a", 0.43, 1_200), seen("b", 0.57, 1_200)]
     matches = assign(bodies, turned, 1.0)
     assert (matches.people, matches.stitched) == (("ann", "ben"), 0)
+
+
+def placed(sight: Sight, x_m: float, y_m: float) -> Sight:
+    return Sight(sight.track, sight.at_ms, Place((x_m, y_m), 0.1, sight.at_ms))
+
+
+def stood(name: str, x: float, x_m: float, y_m: float) -> Body:
+    body: Body | None = None
+    for at_ms in range(0, 1_001, 200):
+        body = advance(body, placed(seen(name, x, at_ms), x_m, y_m), 0.0)
+    assert body is not None
+    return body
+
+
+def test_a_name_that_jumps_to_somebody_else_begins_a_new_person() -> None:
+    """One steps before another, whom the tracker then takes for the first."""
+    bodies = {"ann": stood("a", 0.4, 2.0, 3.0)}
+    nearer = placed(seen("a", 0.5, 1_200), 2.4, 1.5)
+    assert assign(bodies, [nearer], 1.0).people == (None,)
+    same = placed(seen("a", 0.42, 1_200), 2.1, 2.9)
+    assert assign(bodies, [same], 1.0).people == ("ann",)
+
+
+def test_two_behind_each_other_are_told_apart_by_their_places() -> None:
+    """In the picture they are one above the other; on the floor they are 1.2 m apart."""
+    bodies = {"near": stood("a", 0.4, 2.0, 1.6), "far": stood("b", 0.42, 2.0, 2.8)}
+    sights = [
+        placed(seen("a", 0.42, 1_200), 2.0, 2.8),
+        placed(seen("b", 0.4, 1_200), 2.0, 1.6),
+    ]
+    assert assign(bodies, sights, 1.0).people == ("far", "near")
+
+
+def test_who_walked_out_of_one_view_goes_on_in_another() -> None:
+    elsewhere = {"ann": stood("a", 0.9, 2.0, 1.5)}
+    here = placed(seen("new", 0.1, 1_600), 2.1, 1.5)
+    assert assign({}, [here], 1.0, elsewhere=elsewhere).people == ("ann",)
+    beyond = placed(seen("new", 0.1, 1_600), 3.6, 1.5)
+    assert assign({}, [beyond], 1.0, elsewhere=elsewhere).people == (None,)

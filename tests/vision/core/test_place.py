@@ -39,15 +39,29 @@ def test_a_back_tells_the_place_too(camera: CameraModel, hidden: tuple[int, ...]
     assert place.point_m == pytest.approx((2.0, 2.5), abs=0.2)
 
 
-def test_feet_on_the_floor_tell_the_place() -> None:
+@pytest.mark.parametrize("seen", [(15, 16), (15,)])
+def test_ankles_tell_the_place(seen: tuple[int, ...]) -> None:
+    """Of a child too, whom a face or a trunk would put far behind."""
     high = camera_model(CameraPose(position_m=(0.0, 0.0, 2.5), pitch_deg=-25.0), 1280, 720)
-    feet = high.project((1.0, 4.0, 0.0))
-    assert feet is not None
-    box = (feet[0] - 0.05, feet[1] - 0.4, feet[0] + 0.05, feet[1])
-    place = locate(box, np.zeros((17, 3), dtype=np.float32), None, high, 0.5, 7)
+    keypoints = np.zeros((17, 3), dtype=np.float32)
+    ankle = high.project((1.0, 4.0, 0.08))
+    assert ankle is not None
+    keypoints[list(seen)] = (*ankle, 0.9)
+    keypoints[[5, 6]] = [(*ankle, 0.9), (ankle[0] + 0.02, ankle[1] - 0.3, 0.9)]
+    box = (ankle[0] - 0.05, ankle[1] - 0.4, ankle[0] + 0.05, ankle[1] + 0.02)
+    place = locate(box, keypoints, None, high, 0.5, 7)
     assert place is not None
-    assert place.point_m == pytest.approx((1.0, 4.0), abs=1e-6)
+    assert place.point_m == pytest.approx((1.0, 4.0), abs=1e-4)
     assert place.at_ms == 7
+    assert place.sigma_m < 0.2
+
+
+def test_where_a_box_ends_tells_nothing(camera: CameraModel) -> None:
+    """Near the shelf the picture cuts a body off, often a little above its own edge."""
+    keypoints = body(camera, 2.0, 1.2)
+    place = locate((0.5, 0.1, 0.7, 0.96), keypoints, None, camera, 0.5, 0)
+    assert place is not None
+    assert place.point_m == pytest.approx((2.0, 1.2), abs=0.2)
 
 
 def test_a_box_without_feet_or_body_tells_nothing(camera: CameraModel) -> None:
