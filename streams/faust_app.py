@@ -93,6 +93,12 @@ class StoringConsumer(BundlingConsumer):
     nothing is read (in a handler of `on_rebalance_complete`).
     """
 
+    _begins: dict[TP, int]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._begins = {}
+
     def assigned(self) -> list[TopicPartition]:
         """The partitions that this worker holds, in order."""
         return sorted(TopicPartition(tp.topic, tp.partition) for tp in self.assignment())
@@ -102,6 +108,7 @@ class StoringConsumer(BundlingConsumer):
         if not self.assignment():
             return {}
         offsets = await self.seek_to_committed()
+        self._begins = {TP(tp.topic, tp.partition): offset or 0 for tp, offset in offsets.items()}
         stored = {
             TopicPartition(tp.topic, tp.partition): offset
             for tp, offset in offsets.items()
@@ -140,7 +147,21 @@ class StoringConsumer(BundlingConsumer):
     async def store(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Stores these offsets for the group, also lower ones than it had; reading starts there."""
         if offsets:
-            await self._commit({TP(tp.topic, tp.partition): o for tp, o in offsets.items()})
+            begins = {TP(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+            await self._commit(begins)
+            self._begins |= begins
+
+    async def perform_seek(self) -> None:
+        """Reads on from where `stored` and `store` said, which is what the state was rebuilt up to.
+
+        Faust asks for the committed offsets once more, and its loop may have committed meanwhile
+        what the life before this assignment had handled: what lies between would be in no state.
+        """
+        await super().perform_seek()
+        assigned = self.assignment()
+        for tp, offset in self._begins.items():
+            if tp in assigned:
+                await self.seek(tp, offset)
 
 
 class _Transport(driver.Transport):

@@ -221,7 +221,12 @@ CASES = [
         env=SERVERS,
     ),
     Case("no layout named", "react", "no layout was named", "SMARTSTORE_LAYOUT", env=SERVERS),
-    Case("weights: a text", "demo --weights README.md", "no ONNX model", "name the .onnx, .xml or .pt"),
+    Case(
+        "weights: a text",
+        "demo --weights README.md",
+        "no ONNX model",
+        "name the .onnx, .xml or .pt",
+    ),
     Case("weights: missing", "demo --weights {tmp}/no.onnx", "No such file", "name a .onnx"),
     Case(
         "weights: truncated",

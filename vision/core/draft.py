@@ -32,7 +32,7 @@ _DOUBT_MS, _CLEAR_MS = 1_500, 400
 _PLACED_MS = 300
 
 #: Who was lost within the view, behind somebody, is remembered so long.
-_HIDDEN_MS = 4_000
+_HIDDEN_MS = 2_000
 
 
 class Draft:

@@ -19,9 +19,10 @@ from vision.core.body import Body
 #: Two names in a fixed order.
 Pair = tuple[str, str]
 
-#: One sigma, in metres, of what two cameras make of the same place beside what each knows: people
-#: differ from the average body (8 % of 2 m), and clocks by 100 ms at a walk of 1.2 m/s.
-_BODY_SIGMA_M, _CLOCK_SIGMA_M = 0.16, 0.12
+#: One sigma, in metres, of what two cameras make of the same place beside what each knows: a body
+#: is not a point, and clocks differ by 100 ms at a walk of 1.2 m/s. (That people differ from the
+#: average body is part of the sigma of a place that a head or a trunk has told.)
+_BODY_SIGMA_M, _CLOCK_SIGMA_M = 0.05, 0.12
 
 #: Places further apart than this in their sigmas, squared, or in metres, are two people; those of
 #: a person who is joined may lie a little further apart before they are parted again.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import psycopg
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from infra.bench.chaos.log import ends_of
@@ -32,22 +32,23 @@ async def until_measured(bootstrap: str, group: str, read: Sequence[str]) -> lis
     """Returns when the group has committed all of its topics; what is wrong, if it has not."""
     ends = {place: end for place, end in (await ends_of(bootstrap, read)).items() if end}
     until_s = asyncio.get_running_loop().time() + _PATIENCE_S
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
+    # A member that never joins: it only asks. Not every broker tells an admin of all at once.
+    asking = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await asking.start()
     try:
+        asking.assign([TopicPartition(*place) for place in ends])
         while True:
-            told = await admin.list_consumer_group_offsets(group)
-            stored = {(at.topic, at.partition): offset.offset for at, offset in told.items()}
+            stored = {place: await asking.committed(TopicPartition(*place)) for place in ends}
             behind = [
-                f"{group} is at {stored.get(place, 0)} of {end} in {place[0]}-{place[1]}"
+                f"{group} is at {stored[place]} of {end} in {place[0]}-{place[1]}"
                 for place, end in ends.items()
-                if stored.get(place, 0) < end
+                if (stored[place] or 0) < end
             ]
             if not behind or asyncio.get_running_loop().time() > until_s:
                 return behind
             await asyncio.sleep(_LOOK_EVERY_S)
     finally:
-        await admin.close()
+        await asking.stop()
 
 
 async def until_stored(bootstrap: str, dsn: SecretStr) -> list[str]:
