@@ -74,7 +74,7 @@ async def test_results_are_equal_while_workers_come_and_go(
     told = history(
         seed=1,
         start_ms=begin_ms,
-        length_ms=24_000,
+        length_ms=16_000,
         events_per_s=40,
         lateness_ms=RULES.lateness_ms,
         store_id=f"store-{run}",

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.contracts.layout import Point
-from vision.core.gaze import face_probability
 from vision.core.geometry import CameraModel
 from vision.core.person import Person, Surroundings, Track
 from vision.core.place import Box
@@ -205,16 +204,8 @@ def _draw_ray(
 
 def _aim(person: Person, around: Surroundings) -> tuple[float, str] | None:
     """The most probable of the targets in whose zone the person stands, if one is worth saying."""
-    if person.head_m is None or person.direction is None:
-        return None
-    found: list[tuple[float, str]] = []
-    for target_id in person.stays:
-        face = around.known[target_id].face
-        if face is not None:
-            sigma_deg = around.rules.gaze_sigma_deg
-            probability = face_probability(person.head_m, person.direction, face, sigma_deg)
-            found.append((probability, target_id))
-    best = max(found, default=None)
+    odds = person.belief.odds if person.belief is not None else {}
+    best = max(((odds.get(name, 0.0), name) for name in person.stays), default=None)
     return best if best is not None and best[0] >= _WORTH_SAYING else None
 
 

@@ -150,7 +150,7 @@ def _people(story: _Story, area: int, events_per_s: float) -> None:
     visitors_per_ms = max(0.2, events_per_s - _CAMERAS) / 9 / 1_000
     while True:
         at_ms += round(draw.expovariate(visitors_per_ms))
-        if at_ms >= story.start_ms + story.length_ms - 15_000:
+        if at_ms >= story.start_ms + story.length_ms - min(15_000, story.length_ms // 3):
             return
         number += 1
         _visitor(story, area, number, at_ms)
