@@ -74,8 +74,8 @@ class BasketWindows:
         self._changed: set[_Key] = set()
         self._leaving: list[BasketWindow] = []
         self.outcomes: Counter[Outcome] = Counter()
-        #: Baskets with a stamp from the future: they moved the clocks less far than they say, and are
-        #: in no window.
+        #: Baskets with a stamp from the future: they moved the clocks less far than they say, and
+        #: are in no window.
         self.clamped = 0
 
     def add(self, basket: Basket, log: str, offset: int, horizon_ms: int) -> Outcome:
