@@ -27,7 +27,7 @@ test: $(STAMP)   ## unit and integration tests (embedded servers are started by 
 	$(BIN)/python -m pytest $(ARGS)
 
 unit: $(STAMP)   ## the tests that need no server
-	$(BIN)/python -m pytest -m "not stack and not browser and not gpu and not timescale" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not stack and not browser and not gpu and not timescale" $(ARGS)
 
 check: $(STAMP)  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check .
@@ -35,8 +35,14 @@ check: $(STAMP)  ## ruff, mypy strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)  ## how soon the chain is whole after each part is killed (11 minutes)
-	$(BIN)/smartstore bench kill --json bench-kill.json $(ARGS)
+bench: $(STAMP)  ## every benchmark, each into a JSON file of its name (about two hours)
+	$(BIN)/smartstore bench kill --json bench-kill.json
+	$(BIN)/smartstore bench truth --json bench-truth.json --docs docs/accuracy.md
+	$(BIN)/smartstore bench gateway --json bench-gateway.json
+	$(BIN)/smartstore bench soak --json bench-soak.json
+	$(BIN)/smartstore bench sink --json bench-sink.json
+	$(BIN)/smartstore bench stream --json bench-stream.json
+	$(BIN)/smartstore bench chaos --json bench-chaos.json
 
 schemas: $(STAMP)  ## write docs/schemas and docs/contracts.md from the structs
 	$(BIN)/smartstore topics schema --write docs/schemas

@@ -26,6 +26,7 @@ class CuttingProxy:
         self._theirs = address + struct.pack(">i", self._port)
         self._ours = address + struct.pack(">i", self._own_port)
         self._open: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None] | None] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -43,6 +44,8 @@ class CuttingProxy:
         self.cut(1.0, random.Random(0))  # noqa: S311 - all of them, no secret
         if self._server is not None:
             await self._server.wait_closed()
+        # Python 3.11 does not wait for those that are being served.
+        await asyncio.gather(*filter(None, self._serving), return_exceptions=True)
 
     def cut(self, share: float, draw: random.Random) -> int:
         """Cuts about this share of the connections, in the middle of whatever they say."""
@@ -52,6 +55,14 @@ class CuttingProxy:
         return len(chosen)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._serving.add(task)
+        try:
+            await self._serve_one(reader, writer)
+        finally:
+            self._serving.discard(task)
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             to_reader, to_writer = await asyncio.open_connection(self._host, self._port)
         except OSError:
@@ -71,6 +82,8 @@ class CuttingProxy:
             await asyncio.gather(*ways, return_exceptions=True)
             for end in (writer, to_writer):
                 end.transport.abort()
+                with suppress(OSError):
+                    await end.wait_closed()
 
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool

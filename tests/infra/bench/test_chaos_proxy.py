@@ -3,6 +3,7 @@
 import asyncio
 import random
 import struct
+from contextlib import suppress
 
 import pytest
 
@@ -28,7 +29,11 @@ async def test_answers_name_the_door_and_connections_can_be_cut() -> None:
                 break
             writer.write(_frame(asked + b"127.0.0.1" + struct.pack(">i", port)))
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        served.set()
 
+    served = asyncio.Event()
     server = await asyncio.start_server(broker, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, CuttingProxy(f"127.0.0.1:{port}") as door:
@@ -42,3 +47,6 @@ async def test_answers_name_the_door_and_connections_can_be_cut() -> None:
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await _answer(reader)
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        await served.wait()
