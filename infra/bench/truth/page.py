@@ -272,12 +272,17 @@ _READ = """
 _LIMITS = """
 ## What limits it
 
+- **Who is who.** Where people hide one another the detector loses them, and tracks break or change
+  hands: compare the densities above. A shopper whose track breaks is told as two, with a dwell and
+  an attention each, and one of them counts as nobody's. In the busy store this is the largest
+  cause of misses and of watchers too many. Sums over all shoppers suffer far less: see "told over
+  true, all together".
 - **Eyes are not heads.** What is measured is facing. The simulated eyes leave the head's direction
   as real ones do (small shifts are made by the eyes alone), and no method that sees heads can know
   by how much. It limits which zone is named, more the farther away: 6 degrees are 10 cm at 1 m, 21
   cm at 2 m and 31 cm at 3 m, and zones are 60 to 100 cm wide.
-- **Pixels.** A face is about 40 px wide at 2 m and 27 px at 3 m in a picture of 960 px; the network
-  sees half of that.
+- **Pixels.** With the lens of these cameras a face is about 55 px wide at 2 m and 37 px at 3 m in a
+  picture of 1280 px; the person network sees half of that, the head network all.
 - **The picture's rate.** A stay or look begins and ends between two pictures, and a look is told
   once its fixation time has passed.
 - **Hidden people.** In a crowd those behind are hidden for a while; a shelf camera sees heads of
