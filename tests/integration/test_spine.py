@@ -122,7 +122,7 @@ def test_six_people_stay_in_the_aisle(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads(report_file.read_text())
     check_sound(report)
-    assert report["detector"]["name"].startswith("yolo11n-pose")
+    assert report["detector"]["name"].startswith(("yolo11n-pose", "yolov8n-pose"))
     stays = report["stays"]
     assert 5 <= len(stays) == report["events"]["dwell"] <= 7
     for begin, end in STAYS:
