@@ -5,6 +5,7 @@ StackError                   root: one sentence that says what, why and how to m
 ├── PortTakenError           a port that was asked for belongs to someone else
 ├── ServerEnvironmentError   the model server's own environment cannot be made
 ├── PartFailedError          a process ended, or was not ready in time
+│   ├── PartNotReadyError    it ran, but was not ready in time
 │   └── PartRefusedError     one of ours ended over a mistake of the user's, in its own words
 ├── PartDeadError            a health check is sure that its part is dead
 └── TopicError               the broker refused a topic
@@ -40,6 +41,10 @@ class PartFailedError(StackError):
     def __init__(self, name: str, why: str, mend: str) -> None:
         super().__init__(f"{name} {why}; {mend}")
         self.name = name
+
+
+class PartNotReadyError(PartFailedError):
+    """A process runs but did not become ready in time."""
 
 
 class PartRefusedError(PartFailedError):

@@ -10,7 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from infra.stack.errors import PartDeadError, PartFailedError, PartRefusedError
+from infra.stack.errors import (
+    PartDeadError,
+    PartFailedError,
+    PartNotReadyError,
+    PartRefusedError,
+)
 from infra.stack.part import Backoff, Check, Part, Phase, Record
 from infra.stack.process import ManagedProcess, describe_exit, told_to_the_user
 from infra.stack.state import StateFolder
@@ -130,19 +135,19 @@ class Life:
                 raise self._failure(describe_exit(process.returncode) + " while starting", None)
             if remaining <= 0:
                 waited = f"was not ready after {self.part.ready_timeout_s:.0f} s"
-                raise self._failure(waited, last)
+                raise self._failure(waited, last, PartNotReadyError)
             await asyncio.sleep(pause)
             pause = min(_POLL_MOST_S, pause * 1.3)
 
-    def _failure(self, why: str, cause: Exception | None) -> PartFailedError:
+    def _failure(
+        self, why: str, cause: Exception | None, kind: type[PartFailedError] = PartFailedError
+    ) -> PartFailedError:
         """The error, with what its log or the last check says."""
         said = self._process.tail() if self._process is not None else ""
         if cause is not None:
             said = _in_words(cause) + (said and f" / {said}")
         log = self._state.log(self.part.name)
-        error = PartFailedError(
-            self.part.name, why, f"its log {log} ends with: {said or 'nothing'}"
-        )
+        error = kind(self.part.name, why, f"its log {log} ends with: {said or 'nothing'}")
         error.__cause__ = cause
         return error
 

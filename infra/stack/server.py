@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 
-from infra.stack.errors import PartFailedError
+from infra.stack.errors import PartFailedError, PartNotReadyError
 from infra.stack.part import Part
 from infra.stack.ports import LOOPBACK, chosen_port, is_free
 from infra.stack.state import StateFolder
@@ -44,10 +44,12 @@ class EmbeddedServer(ABC):
             self._draw_ports()
             try:
                 await supervisor.start(self.part())
-            except PartFailedError:
-                # With its server gone, a port that is still taken was lost to someone else.
+            except PartFailedError as error:
+                # With its server gone, a port that is still taken was lost to someone else. One
+                # that hangs while it starts (a model's process may) is given another try.
                 lost = any(not is_free(port) for port in self._ports.values())
-                if not lost or attempt == _ATTEMPTS - 1:
+                hung = isinstance(error, PartNotReadyError)
+                if not (lost or hung) or attempt == _ATTEMPTS - 1:
                     raise
             else:
                 return

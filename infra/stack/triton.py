@@ -102,7 +102,8 @@ class EmbeddedTriton(EmbeddedServer):
             self.name,
             command,
             ready=self._works,
-            ready_timeout_s=90.0,
+            # A start takes 2 to 10 s; one that hangs is tried again.
+            ready_timeout_s=40.0,
             stop_timeout_s=_EXIT_TIMEOUT_S + 5.0,
             health=None if self._probe is None else Health(self._works, every_s=1.0, timeout_s=3.0),
             # A killed server leaves its regions behind.
