@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from infra.db.errors import SchemaError
 from infra.dumps import forbid_core_dumps
 from infra.errors import Interrupted, UserError, os_sentence, sentence
+from infra.exports.errors import ExportError
 from infra.simulator.errors import SimulatorError
 from infra.stack.errors import StackError
 from infra.triton.errors import DetectorModelError
@@ -34,6 +35,7 @@ _SENTENCES = (
     SinkError,
     VisionError,
     WebError,
+    ExportError,
 )
 
 _MISTAKE = 2

@@ -15,6 +15,7 @@ from infra.commands import (
     demo,
     dlq,
     doctor,
+    exports,
     models,
     notice,
     parts,
@@ -42,6 +43,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(databases.app, name="db")
 app.add_typer(bench.app, name="bench")
+app.add_typer(exports.app, name="export")
 annotate.add_to(app)
 notice.add_to(app)
 traces.add_to(app)
