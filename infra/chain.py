@@ -18,7 +18,10 @@ from pydantic import SecretStr
 
 from infra.control import KillSwitch
 from infra.db.migrate import migrate
+from infra.experiment.topic import tell as tell_plan
 from infra.lag import wait_until_caught_up
+from infra.policies import built_in
+from infra.policies import tell as tell_policy
 from infra.report import CameraReport, Detector, GatewayStats, Report
 from infra.rundb import count_rows, create_run_database
 from infra.simulator.receipts import SIGNAGE_EFFECT
@@ -35,7 +38,9 @@ from infra.topics import create_topics
 from infra.triton.models import PreparedModel, prepare
 from infra.triton.probe import probe
 from signage.player.headless import HeadlessPage
+from signage.signing import new_key
 from streams.contracts import topics
+from streams.contracts.experiment import ExperimentPlan
 from streams.contracts.layout import StoreLayout
 
 #: What the processors read; at the end they are given until they have read all of it.
@@ -46,7 +51,18 @@ _READ_BY = {
 _CATCH_UP_S = 20.0
 
 #: The embedded broker answers an empty fetch at once. Who a shopper waits for asks it often.
-_FETCH_PAUSE_MS = {"react": 10, "player": 10, "sink": 50, "measure": 50, "web": 50}
+_FETCH_PAUSE_MS = {
+    "react": 10,
+    "player": 10,
+    "learner": 250,
+    "publisher": 250,
+    "sink": 50,
+    "measure": 50,
+    "web": 50,
+}
+
+#: A run is short: what was learned is shown soon.
+_LEARN_PUBLISH_MS = 15_000
 
 #: One machine has one worker a group: a few partitions are plenty, and start faster.
 _PARTITIONS = 4
@@ -210,6 +226,35 @@ class Chain:
             create_topics(bootstrap, _PARTITIONS), asyncio.to_thread(self._make_database, stack)
         )
         await publish_snapshots(bootstrap, self.plan.layout)
+        await self._start_policy(bootstrap)
+
+    async def _start_policy(self, bootstrap: str) -> None:
+        """The rule, and an experiment of this run's own: whoever started the run answers for both,
+        and everything says so.
+        """
+        now_ms, store_id = _now_ms(), self.plan.layout.store_id
+        by = "the demo's operator" if self.simulated else "the operator of this run"
+        await tell_policy(bootstrap, built_in("rule", store_id, by, now_ms))
+        await tell_plan(
+            bootstrap,
+            ExperimentPlan(
+                experiment_id=f"run-{self.state.run_id}",
+                store_id=store_id,
+                unit="store-slot",
+                salt=self.state.run_id,
+                slot_ms=self.plan.slot_ms,
+                washout_ms=0,
+                adaptive_share=self.plan.adaptive_share,
+                outcome="basket_units",
+                starts_at_ms=now_ms - now_ms % self.plan.slot_ms,
+                ends_at_ms=None,
+                approved_by=by,
+                approved_at_ms=now_ms,
+                hypothesis="Screens that follow attention change the baskets.",
+                simulated=self.simulated,
+                true_effect=SIGNAGE_EFFECT if self.simulated else None,
+            ),
+        )
 
     def _make_database(self, stack: EmbeddedStack) -> SecretStr:
         dsn = create_run_database(SecretStr(stack.postgres.dsn), self.state.run_id)
@@ -263,12 +308,24 @@ class Chain:
         web_port = self.plan.web_port or free_port()
         self.web_url = f"http://{LOOPBACK}:{web_port}/"
         parts = [self._part(stack, name, [name]) for name in ("sink", "measure", "react")]
+        env = {
+            "SMARTSTORE_LEARN_SIMULATED": str(self.simulated),
+            "SMARTSTORE_LEARN_PUBLISH_MS": str(_LEARN_PUBLISH_MS),
+        }
+        parts.append(self._part(stack, "learner", ["learner"], env=env))
+        signing = {**self._signing(), "SMARTSTORE_PUBLISHER_PORT": "0"}
+        parts.append(self._part(stack, "publisher", ["publisher"], env=signing))
         for screen in self.plan.layout.screens:
             port = free_port()
             self.player_urls[screen.screen_id] = f"http://{LOOPBACK}:{port}/"
             arguments = ["player", "--screen", screen.screen_id, "--port", str(port)]
             # The live page shows the player in a frame.
-            env = {"SMARTSTORE_PLAYER_FRAMED_BY": json.dumps([self.web_url.rstrip("/")])}
+            env = {
+                **self._signing(),
+                "SMARTSTORE_PLAYER_FRAMED_BY": json.dumps([self.web_url.rstrip("/")]),
+                "SMARTSTORE_PLAYER_SHOPPER_URL": f"{self.player_urls[screen.screen_id]}about",
+                "SMARTSTORE_SIMULATED": str(self.simulated),
+            }
             parts.append(self._part(stack, f"player-{screen.screen_id}", arguments, env=env))
         env = {
             "SMARTSTORE_PREVIEW_URL": f"http://{LOOPBACK}:{self._preview_port}/preview.mjpg",
@@ -284,6 +341,13 @@ class Chain:
             break
         parts.append(self._part(stack, "web", ["web", "--port", str(web_port)], env=env))
         return [*parts, *self._camera_parts(stack)]
+
+    def _signing(self) -> dict[str, str]:
+        """Who signs what the screens show, and whom they trust: keys of this run alone."""
+        key, trust = self.state.run / "signing.key", self.state.run / "trust.json"
+        if not key.exists():
+            new_key(key, trust, f"run {self.state.run_id}")
+        return {"SMARTSTORE_PUBLISHER_KEY": str(key), "SMARTSTORE_PLAYER_TRUST": str(trust)}
 
     def _open_pages(self, stop: asyncio.Event) -> list["asyncio.Task[None]"]:
         if not self.plan.headless:
@@ -349,7 +413,13 @@ class Chain:
                 f"{group} had {n} records unread after {_CATCH_UP_S:.0f} s at the end"
                 for group, n in behind.items()
             ]
-        order = ["react", "measure", *sorted(n for n in running if n.startswith("player-"))]
+        order = [
+            "react",
+            "learner",
+            "publisher",
+            "measure",
+            *sorted(n for n in running if n.startswith("player-")),
+        ]
         for name in [*order, "sink", "web"]:
             if name in running:
                 await supervisor.stop_part(name)

@@ -27,9 +27,25 @@ class ExperimentSettings(BaseSettings):
         default=0.5, ge=0.0, le=1.0, description="Probability that a slot is adaptive"
     )
 
+    @property
+    def chosen(self) -> Experiment | None:
+        """The experiment, where the environment names one; else nobody has asked for any."""
+        return self.experiment() if "salt" in self.model_fields_set else None
+
     def experiment(self) -> Experiment:
         """The experiment as policy and analysis know it."""
         return Experiment(salt=self.salt, slot_ms=self.slot_ms, adaptive_share=self.adaptive_share)
+
+
+class ContentSettings(BaseSettings):
+    """What may decide about the screens."""
+
+    model_config = SettingsConfigDict(env_prefix="SMARTSTORE_", frozen=True, extra="forbid")
+
+    adaptive: bool = Field(
+        default=True,
+        description="off: no screen follows anybody's attention, whatever is approved",
+    )
 
 
 class LogSettings(BaseSettings):

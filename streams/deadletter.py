@@ -68,35 +68,42 @@ async def handle_or_bury(
     """The edge of a consumer's loop: `handle` deals with the record, or it becomes a dead letter
     (False).
 
-    Returns when one or the other is done, so that the record may be acknowledged; a dead letter
-    that the broker does not take is sent until it does.
+    Returns when one or the other is done, so that the record may be acknowledged.
     """
     try:
         await handle(record)
         return True
     except Exception as error:  # whatever is wrong with one record must not stop the others
-        log.warning(
-            "%s partition %d offset %d goes to the dead letters: %s: %s",
-            record.topic,
-            record.partition,
-            record.offset,
-            type(error).__name__,
-            error,
-            extra=about(record),
-        )
-        letter = dead_letter(
-            consumer,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            value=record.value,
-            error=error,
-        )
+        await bury(consumer, outbox, record, error)
+        return False
+
+
+async def bury(consumer: str, outbox: Outbox, record: Incoming, error: Exception) -> None:
+    """Makes a record that cannot be handled a dead letter; one that the broker does not take is
+    sent until it does.
+    """
+    log.warning(
+        "%s partition %d offset %d goes to the dead letters: %s: %s",
+        record.topic,
+        record.partition,
+        record.offset,
+        type(error).__name__,
+        error,
+        extra=about(record),
+    )
+    letter = dead_letter(
+        consumer,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        error=error,
+    )
     while True:
         try:
             await outbox.deliver([letter])
-            return False
-        except DeliveryError as error:
-            log.warning("a dead letter waits: %s", error)
+            return
+        except DeliveryError as refused:
+            log.warning("a dead letter waits: %s", refused)
             await asyncio.sleep(_RETRY_S)

@@ -2,6 +2,7 @@
 
 StreamsError             root
 ├── DeliveryError        the broker did not take what was sent
+├── GivenUpError         a client cancelled a request of its own
 ├── ReadBackError        state could not be read back from the log in time
 └── UnknownPlaceError    an event names a store, area or target that the layout does not have
 """
@@ -13,6 +14,10 @@ class StreamsError(Exception):
 
 class DeliveryError(StreamsError):
     """The broker did not take what was sent."""
+
+
+class GivenUpError(StreamsError):
+    """A client cancelled a request of its own, which looks like the end of whoever waits for it."""
 
 
 class ReadBackError(StreamsError):

@@ -20,12 +20,12 @@ from streams.bundles import BundlingConsumer
 from streams.errors import DeliveryError
 from streams.metrics import Handled, Standing, Telling, exposed
 from streams.settings import ProcessorSettings
+from streams.uncancelled import uncancelled
 
 log = logging.getLogger(__name__)
 
-#: Measured on the embedded broker: with these a worker is missed after 6 s and not after 60.
-_SESSION_TIMEOUT_S = 6
-_HEARTBEAT_S = 1
+#: Often enough that a rebalance is noticed at once: until then a partition that moves is silent.
+_HEARTBEAT_S = 0.5
 _REBALANCE_TIMEOUT_S = 15
 
 #: A request that hangs is given up, so that a broker that came back is found again.
@@ -195,7 +195,8 @@ class StreamsApp(faust.App):
 
         async def handler(*_: Any, **__: Any) -> None:
             self.standing.assignments += 1
-            await act()
+            async with uncancelled("what has to be known of new partitions"):
+                await act()
 
         self.on_rebalance_complete.connect(cast(Any, handler))
 
@@ -211,7 +212,8 @@ class StreamsApp(faust.App):
         """Runs `act` beside the agents, once partitions have been assigned."""
 
         async def run() -> None:
-            await act()
+            async with uncancelled("a task beside the agents"):
+                await act()
 
         self.task(run, traced=False)
 
@@ -262,7 +264,7 @@ def new_app(settings: ProcessorSettings, *, group: str, member: str) -> StreamsA
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=member,
         broker_client_id=member,
-        broker_session_timeout=_SESSION_TIMEOUT_S,
+        broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=_HEARTBEAT_S,
         broker_rebalance_timeout=_REBALANCE_TIMEOUT_S,
         broker_request_timeout=_REQUEST_TIMEOUT_S,

@@ -44,6 +44,13 @@ class ProcessorSettings(KafkaSettings):
     stop_deadline_s: float = Field(
         default=10.0, gt=0, description="A stop that takes longer is cut short, in seconds"
     )
+    session_timeout_s: int = Field(
+        default=6,
+        ge=1,
+        le=300,
+        description="A worker that is silent for so long is dead to its group, in seconds; Kafka "
+        "takes no less than 6 by default",
+    )
     liveness_interval_s: float = Field(
         default=0.0, ge=0, description="How often the consumer's lag is looked at; 0 is never"
     )

@@ -22,6 +22,10 @@ _log = logging.getLogger(__name__)
 
 B = TypeVar("B", GazeBatch, DwellBatch)
 
+#: A heartbeat is noted this often, in event time: a write takes longer than a heartbeat's making,
+#: and what a killed gateway left open may end so much too early.
+_SEEN_EVERY_MS = 1_000
+
 
 class Acknowledged(EventPublisher, Protocol):
     """A publisher that knows what the broker has not acknowledged yet."""
@@ -60,6 +64,7 @@ class JournaledPublisher:
         self._path = path
         self._partial = str(path.with_suffix(".partial"))
         self._seen_at_ms = 0
+        self._noted_ms = 0
         self._open: dict[str, GazeBatch | DwellBatch] = {}
         self._ended: dict[str, GazeBatch | DwellBatch] = {}
         self._seqs: dict[tuple[str, type[Struct]], int] = {}
@@ -97,16 +102,20 @@ class JournaledPublisher:
         return self._publisher.dropped
 
     def _note(self, event: Struct) -> None:
-        known = bool(self._open or self._ended)
-        if self._publisher.unsent == 0:
+        news = False
+        if self._ended and self._publisher.unsent == 0:
             self._ended.clear()
+            news = True
         if isinstance(event, Audience):
             self._seen_at_ms = max(self._seen_at_ms, event.captured_at_ms)
+            long_ago = self._seen_at_ms >= self._noted_ms + _SEEN_EVERY_MS
+            news = news or (long_ago and bool(self._open or self._ended))
         elif isinstance(event, GazeBatch | DwellBatch):
             self._seqs[event.gateway_id, type(event)] = event.seq
             for each in event.events:
                 self._turn(each, event)
-        if known or self._open or self._ended:
+            news = True
+        if news:
             self._write()
 
     def _turn(self, event: Gaze | Dwell, batch: GazeBatch | DwellBatch) -> None:
@@ -120,6 +129,7 @@ class JournaledPublisher:
             self._ended[event_id] = alone
 
     def _write(self) -> None:
+        self._noted_ms = self._seen_at_ms
         batches = [
             msgspec.structs.replace(batch, seq=self._seqs[batch.gateway_id, type(batch)])
             for batch in (*self._open.values(), *self._ended.values())

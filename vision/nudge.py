@@ -24,8 +24,10 @@ _WIDTH_PX = 640
 #: clearest one, which makes them the same in brighter and darker pictures.
 _MOST, _APART, _QUALITY = 220, 0.012, 0.012
 
-#: How often it looks, and how many pictures it learns from: people stand still for 10 s or more.
-EVERY_MS = 3_000
+#: How often it looks, since a look costs 4 ms: while all is as it was (and while it learns), and
+#: while it is not, or may not be. It learns from so many pictures: people stand still for 10 s and
+#: more.
+AT_REST_MS, IN_DOUBT_MS = 9_000, 3_000
 _LEARN_PICTURES = 8
 
 #: A camera without a pose has some lens; a nudge is then told in these degrees.
@@ -59,7 +61,6 @@ class NudgeWatch:
 
     def look(self, image: Image, at_ms: int) -> NudgeState:
         """The state after a picture, (H, W, 3) uint8 BGR."""
-        self._due_ms = at_ms + EVERY_MS
         seen = corners(image)
         if self._landmarks is None:
             self._landmarks = self._known(seen, image.shape[0] / image.shape[1])
@@ -67,7 +68,10 @@ class NudgeWatch:
             found = match(self._landmarks, seen, self._fov_deg)
             before, self.state = self.state, step(self.state, found, at_ms, self._rules)
             self._tell(before)
-        return self.state
+        state = self.state
+        doubt = state.nudged or (state.contrary_since_ms, state.lost_since_ms) != (None, None)
+        self._due_ms = at_ms + (IN_DOUBT_MS if doubt else AT_REST_MS)
+        return state
 
     def _tell(self, before: NudgeState) -> None:
         """Once for each change."""

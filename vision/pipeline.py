@@ -19,6 +19,7 @@ from vision.core.rate import Rate, due, seen
 from vision.core.scene import Counts, PresenceOutput, Scene, SceneOutput
 from vision.errors import CaptureError, DetectorError, DetectorRefused
 from vision.events import EventWriter, Stamp
+from vision.heartbeat import Heartbeat
 from vision.masking import NoMeasure
 from vision.nudge import NudgeWatch, suspended
 from vision.ports import Detections, Detector, EventPublisher, Frame, FrameSource, Image, is_live
@@ -80,7 +81,7 @@ class CameraPipeline:
         self._nudge = NudgeWatch.of(camera, context.settings.nudge_limit_deg)
         # Of a live camera the newest picture is wanted, not one that waited for its turn.
         self._in_flight = 1 if live else context.settings.frames_in_flight
-        self._heartbeat_ms = 0
+        self._heartbeat = Heartbeat(context.settings.audience_per_s)
         self._last: Stamp | None = None
         self._inferred_from_ms: int | None = None
         self.frames_captured = 0
@@ -139,7 +140,7 @@ class CameraPipeline:
         now_ms = self._context.now_ms()
         stamp = Stamp(self._last.captured_at_ms, self._last.inferred_at_ms, now_ms)
         self._tell(outputs, stamp)
-        self._beat(stamp)
+        self._beat(stamp, last=True)
 
     async def _ask(
         self,
@@ -205,8 +206,7 @@ class CameraPipeline:
         outputs = context.area.step(tracks, frame.captured_at_ms, around)
         self._last = Stamp(frame.captured_at_ms, inferred_at_ms, context.now_ms())
         self._tell(outputs, self._last)
-        if frame.captured_at_ms >= self._heartbeat_ms:
-            self._beat(self._last)
+        self._beat(self._last)
         context.on_inferred()
         if context.on_view is not None:
             context.on_view(
@@ -253,20 +253,26 @@ class CameraPipeline:
         for topic, event in self._context.writer.batches(self.camera, outputs, stamp):
             self._context.publisher.publish(topic, event)
 
-    def _beat(self, stamp: Stamp) -> None:
-        if self._around is None:
-            return
+    def _beat(self, stamp: Stamp, *, last: bool = False) -> None:
+        """A heartbeat, if one is due; the last one is."""
         at_ms = stamp.captured_at_ms
+        if self._around is None or not (last or self._heartbeat.may_be(at_ms)):
+            return
         scene, camera_id = self._context.area.scene, self.camera.camera_id
+        people = len(scenes.people_there(scene, at_ms, camera_id))
+        counts = scenes.audience(scene, at_ms, self._now_around(self._around))
+        over, nudged = bool(self._presences), self._is_nudged
+        due = self._heartbeat.is_due(at_ms, people, counts, over=over, nudged=nudged)
+        if not (due or last):
+            return
         topic, event = self._context.writer.audience(
             self.camera,
-            len(scenes.people_there(scene, at_ms, camera_id)),
-            scenes.audience(scene, at_ms, self._now_around(self._around)),
+            people,
+            counts,
             self._presences,
             scene.counts.get(camera_id, Counts()),
             stamp,
-            nudged=self._is_nudged,
+            nudged=nudged,
         )
         self._presences = []
-        self._heartbeat_ms = at_ms + round(1000 / self._context.settings.audience_per_s)
         self._context.publisher.publish(topic, event)

@@ -1,4 +1,5 @@
-"""Events to Kafka: queued without waiting, sent in order, sent again after a broken broker.
+"""Events to Kafka: queued without waiting, sent in order, sent again after a broken broker. What no
+screen waits for is gathered for some milliseconds first.
 
 A producer that the broker no longer accepts (its log fell back, or it was away) is replaced, and
 what was not acknowledged is sent again; consumers tell repeats by the events' own ids.
@@ -17,6 +18,7 @@ from msgspec import Struct
 from streams.contracts.codec import record
 from streams.contracts.topics import AUDIENCE, Topic
 from vision.errors import PublishError
+from vision.gathering import Gathering
 from vision.settings import GatewaySettings
 
 #: Messages handed to the producer at a time: enough for a backlog, few enough to send again.
@@ -64,6 +66,8 @@ class KafkaPublisher:
         self._source = source
         self._make = make_producer or self._make_producer
         self._producer: Any = None
+        self._gathering = Gathering(settings.gather_ms)
+        self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[Record] = deque()
         self._sending: list[Record] = []
         self._work = asyncio.Event()
@@ -94,21 +98,29 @@ class KafkaPublisher:
         traceback: TracebackType | None,
     ) -> None:
         """Stop sending; what is still queued is lost and was reported by `flush`."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
         await self._discard()
 
     def publish(self, topic: Topic, event: Struct) -> None:
-        """Queue `event`. When there is no room the oldest heartbeat goes, else the oldest."""
-        if len(self._waiting) + len(self._sending) >= self._settings.buffer_messages:
-            self._make_room()
-        self._waiting.append(record(topic, event, self._source))
+        """Queue `event`, or gather it. When there is no room the oldest heartbeat goes, else the
+        oldest.
+        """
         self._idle.clear()
-        self._work.set()
+        message = self._gathering.put(topic, event, asyncio.get_running_loop().time())
+        if message is not None:
+            self._queue(*message)
+        self._watch_the_time()
 
     async def flush(self, timeout_s: float) -> bool:
-        """Wait until all is acknowledged; False when `timeout_s` passed first."""
+        """Send what is gathered, and wait until all is acknowledged; False when `timeout_s` passed
+        first.
+        """
+        for message in self._gathering.take_all():
+            self._queue(*message)
         try:
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         except TimeoutError:
@@ -123,7 +135,25 @@ class KafkaPublisher:
     @property
     def unsent(self) -> int:
         """Messages that are not acknowledged."""
-        return len(self._waiting) + len(self._sending)
+        return len(self._gathering) + len(self._waiting) + len(self._sending)
+
+    def _queue(self, topic: Topic, event: Struct) -> None:
+        if len(self._waiting) + len(self._sending) >= self._settings.buffer_messages:
+            self._make_room()
+        self._waiting.append(record(topic, event, self._source))
+        self._work.set()
+
+    def _watch_the_time(self) -> None:
+        """One timer, for as long as something is gathered."""
+        due_s = self._gathering.due_s
+        if due_s is not None and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(due_s, self._send_what_is_due)
+
+    def _send_what_is_due(self) -> None:
+        self._timer = None
+        for message in self._gathering.take_due(asyncio.get_running_loop().time()):
+            self._queue(*message)
+        self._watch_the_time()
 
     def _make_room(self) -> None:
         if not self._waiting:
@@ -145,7 +175,8 @@ class KafkaPublisher:
                 await self._send()
             if not self._sending and not self._waiting:
                 self._work.clear()
-                self._idle.set()
+                if not len(self._gathering):
+                    self._idle.set()
 
     async def _send(self) -> None:
         """Send what is in hand; what is not acknowledged stays in hand, for a new producer."""

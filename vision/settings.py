@@ -118,7 +118,14 @@ class GatewaySettings(BaseSettings):
     )
 
     audience_per_s: Annotated[float, Field(ge=1.0, le=5.0)] = Field(
-        5.0, description="audience messages per camera and second, 1 to 5"
+        5.0,
+        description="audience messages per camera and second at the most, 1 to 5; one a second "
+        "where nothing changes",
+    )
+    gather_ms: Annotated[int, Field(ge=0, le=50)] = Field(
+        50,
+        description="what no screen waits for (all but heartbeats, crossings and gazes that begin) "
+        "is kept for so long to share a message, ms, 0 to 50",
     )
     buffer_messages: Annotated[int, Field(ge=10, le=1_000_000)] = Field(
         20_000, description="messages kept while the broker is away; more are dropped and counted"

@@ -28,7 +28,8 @@ from streams.contracts.topics import GAZE
 from streams.contracts.vision import Gaze, GazeBatch
 from streams.sink.pipeline import OneAhead
 from streams.sink.resume import Place, Stored
-from streams.sink.rows import Unit, units
+from streams.sink.row import Unit
+from streams.sink.rows import units
 from streams.sink.tables import GAZE as TABLE
 from streams.sink.writer import Writer
 

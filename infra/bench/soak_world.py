@@ -213,18 +213,26 @@ class BayWorld:
         )
 
     def _stares(self, guest: Guest) -> bool:
-        """Whether the head rests so that it seems to look at what it does not look at."""
+        """Whether the head rests so that it seems to look at what it does not look at, for long
+        enough to be a gaze. A look that is too short to be one counts in it: the head points
+        there on its way to the target and back, too.
+        """
         aisle, runs = self._crowd.aisle, Counter[str]()
-        for at in range(guest.enter_ms, guest.leave_ms, _STARE_STEP_MS):
-            place = guest.place(at)
+        looked = Counter[str]()
+        for at in range(guest.enter_ms, guest.leave_ms + _STARE_STEP_MS, _STARE_STEP_MS):
+            place, person = guest.place(at), guest.person(min(at, guest.leave_ms - 1))
             inside = {name for name, floor in aisle.floors if contains(floor, place)}
-            person = guest.person(at)
             for goal in aisle.goals:
                 name = goal.target_id
-                seems = name in inside and person.target_id not in inside and _faces(person, goal)
-                runs[name] = runs[name] + 1 if seems else 0
-                if runs[name] * _STARE_STEP_MS > _STARE_MS:
+                looks = name in inside and person.target_id == name
+                other = person.target_id in inside
+                if looks or (name in inside and not other and _faces(person, goal)):
+                    runs[name] += _STARE_STEP_MS
+                    looked[name] += looks * _STARE_STEP_MS
+                    continue
+                if runs[name] > _STARE_MS and looked[name] < self._rules[name].fixation_ms:
                     return True
+                runs[name] = looked[name] = 0
         return False
 
     def _values(self, guest: Guest) -> tuple[list[ShopperTarget], list[str]]:

@@ -1,9 +1,10 @@
 """The messages that gateways publish of a busy, simulated store, as bytes for a log. Pure.
 
 People are drawn, not seen: their stays and glances become a gateway's outputs, which its own
-`EventWriter` and the publisher's own encoding make into messages. An area has up to 16 cameras; the
-events that its pictures of the same 50 ms tell share a message, and each camera tells its heartbeat
-5 times a second with the presences that ended since.
+`EventWriter` and the publisher's own gathering and encoding make into messages. An area has up to
+16 cameras of 10 pictures a second; what its pictures tell shares messages as far as nothing waits
+that a screen may react to, and each camera tells its heartbeat 5 times a second with the presences
+that ended since.
 """
 
 import random
@@ -24,16 +25,21 @@ from vision.core.scene import Counts, TargetCount
 from vision.core.targets import Target
 from vision.core.told import DwellOutput, GazeOutput, PresenceOutput, SceneOutput
 from vision.events import EventWriter, Message, Stamp
+from vision.gathering import Gathering
 
-#: The longest that a gateway keeps an event to send it with others.
-BATCH_MS = 50
+#: As gateways do by default: what no screen waits for is kept for so long, to share a message.
+_GATHER_MS = 50
 CAMERAS_AN_AREA = 16
+_PICTURE_MS = 100
 _HEARTBEAT_MS = 200
+#: Cameras take their pictures in turns; the pictures of one turn are all of the same moment.
+_TURN_MS = 10
 _ZONES_A_CAMERA = 6
 _MIN_DWELL_MS = 3_000
 _FIXATION_MS = 300
 #: From a picture to its detections, and from there to the message.
 _INFERENCE_MS, _WRITING_MS = 60, 2
+_SENDING_MS = _INFERENCE_MS + _WRITING_MS
 
 _STAY_RULES = StayRules(min_dwell_ms=_MIN_DWELL_MS, gap_ms=1_000, staff_limit_ms=600_000)
 _GAZE_RULES = TargetRules(fixation_ms=_FIXATION_MS, gap_ms=400)
@@ -94,10 +100,13 @@ def messages(
         _AreaGateway(layout, area.area_id, people, begin_ms, length_ms, draw.random())
         for area in layout.areas
     ]
-    for at_ms in range(begin_ms, begin_ms + length_ms, BATCH_MS):
+    for at_ms in range(begin_ms, begin_ms + length_ms, _TURN_MS):
         for area in areas:
             for topic, event in area.step(at_ms):
-                yield _sent(topic, event, at_ms)
+                yield _sent(topic, event, at_ms + _SENDING_MS)
+    for area in areas:
+        for topic, event in area.rest():
+            yield _sent(topic, event, begin_ms + length_ms + _SENDING_MS)
 
 
 def probe(at_ms: int, number: int) -> Sent:
@@ -120,7 +129,7 @@ def probe(at_ms: int, number: int) -> Sent:
     batch = GazeBatch(
         store_id="simulated", area_id="area-0", gateway_id="probe", seq=number, events=(gaze,)
     )
-    return _sent(GAZE, batch, at_ms)
+    return _sent(GAZE, batch, at_ms + _SENDING_MS)
 
 
 def regrouped(sent: Sequence[Sent], events: int) -> Iterator[Sent]:
@@ -151,11 +160,10 @@ def _cut(
         yield _sent(topic, together, at_ms)
 
 
-def _sent(topic: Topic, event: msgspec.Struct, at_ms: int) -> Sent:
+def _sent(topic: Topic, event: msgspec.Struct, sent_ms: int) -> Sent:
     made = record(topic, event, "smartstore/gateway")
     told = getattr(event, "events", None)
     count = len(told) if told is not None else 1 + len(getattr(event, "presences", ()))
-    sent_ms = at_ms + _INFERENCE_MS + _WRITING_MS
     return Sent(topic.name, made["key"], made["value"], made["headers"], sent_ms, count)
 
 
@@ -178,8 +186,9 @@ class _AreaGateway:
         )
         self._people = people
         self._counts: list[tuple[TargetCount, ...]] = []
-        #: By the batch, and by camera and heartbeat, that will tell it.
-        self._told: dict[int, list[SceneOutput]] = defaultdict(list)
+        self._gathering = Gathering(_GATHER_MS)
+        #: By picture and camera, and by camera and heartbeat, what it will tell.
+        self._told: dict[tuple[int, int], list[SceneOutput]] = defaultdict(list)
         self._left: dict[tuple[int, int], list[PresenceOutput]] = defaultdict(list)
         for number, camera in enumerate(self._cameras):
             targets = _targets(camera.camera_id.removeprefix("camera-"))
@@ -190,30 +199,41 @@ class _AreaGateway:
                 self._shop(number, targets, begin_ms, begin_ms + length_ms)
 
     def step(self, at_ms: int) -> Iterator[Message]:
-        """What the pictures of these 50 ms tell."""
-        stamp = Stamp(at_ms, at_ms + _INFERENCE_MS, at_ms + _INFERENCE_MS + _WRITING_MS)
-        outputs = self._told.pop(at_ms // BATCH_MS, None)
-        if outputs:
-            yield from self._writer.batches(self._cameras[0], outputs, stamp)
-        # The cameras' heartbeats do not fall together.
-        turns = _HEARTBEAT_MS // BATCH_MS
-        for number in range(at_ms // BATCH_MS % turns, len(self._cameras), turns):
-            presences = self._left.pop((number, at_ms // _HEARTBEAT_MS), [])
-            counts = self._counts[number]
-            yield self._writer.audience(
-                self._cameras[number], self._people, counts, presences, Counts(), stamp
-            )
+        """What is sent when the pictures of this moment have been looked at."""
+        sent_ms = at_ms + _SENDING_MS
+        stamp = Stamp(at_ms, at_ms + _INFERENCE_MS, sent_ms)
+        yield from self._gathering.take_due(sent_ms / 1_000)
+        for number, camera in enumerate(self._cameras):
+            if (at_ms - _phase_ms(number)) % _PICTURE_MS:
+                continue
+            outputs = self._told.pop((at_ms, number), [])
+            told = self._writer.batches(camera, outputs, stamp)
+            if (at_ms - _phase_ms(number)) % _HEARTBEAT_MS == 0:
+                told.append(self._heartbeat(number, at_ms, stamp))
+            for topic, event in told:
+                message = self._gathering.put(topic, event, sent_ms / 1_000)
+                if message is not None:
+                    yield message
+
+    def rest(self) -> list[Message]:
+        """What is still gathered."""
+        return self._gathering.take_all()
+
+    def _heartbeat(self, number: int, at_ms: int, stamp: Stamp) -> Message:
+        presences = self._left.pop((number, at_ms // _HEARTBEAT_MS), [])
+        camera, counts = self._cameras[number], self._counts[number]
+        return self._writer.audience(camera, self._people, counts, presences, Counts(), stamp)
 
     def _shop(self, number: int, targets: Sequence[Target], begin_ms: int, end_ms: int) -> None:
         """One person after another before a camera: stays before its targets, one by one."""
-        draw, camera_id = self._draw, self._cameras[number].camera_id
+        draw = self._draw
         at_ms = begin_ms - draw.randrange(10_000)
         while at_ms < end_ms:
             person = f"{draw.getrandbits(64):016x}"
             for target in draw.sample(targets, draw.randint(1, 4)):
                 left_ms = at_ms + round(draw.expovariate(1 / 5_000)) + 400
                 self._stay(person, number, target, at_ms, left_ms)
-                self._look_around(person, camera_id, targets, at_ms, left_ms)
+                self._look_around(person, number, targets, at_ms, left_ms)
                 at_ms = left_ms + draw.randrange(100, 1_500)
 
     def _stay(
@@ -227,19 +247,18 @@ class _AreaGateway:
         over_ms = left_ms + _STAY_RULES.gap_ms
         if dwelling:
             began = DwellBegan(replace(stay, seen_at_ms=entered_ms + _MIN_DWELL_MS))
-            self._tell(
-                began.stay.seen_at_ms, DwellOutput(person, target, began, camera_id, camera_id)
-            )
+            told = DwellOutput(person, target, began, camera_id, camera_id)
+            self._tell(number, began.stay.seen_at_ms, told)
             over = StayOver(stay, censored=False)
-            self._tell(over_ms, DwellOutput(person, target, over, camera_id, camera_id))
+            self._tell(number, over_ms, DwellOutput(person, target, over, camera_id, camera_id))
         gone = PresenceOutput(person, target, stay, opportunity_ms, camera_id, watched=True)
         self._left[number, over_ms // _HEARTBEAT_MS + 1].append(gone)
 
     def _look_around(
-        self, person: str, camera_id: str, targets: Sequence[Target], at_ms: int, until_ms: int
+        self, person: str, number: int, targets: Sequence[Target], at_ms: int, until_ms: int
     ) -> None:
         """Gazes, one by one: each is told when it begins and when it is over."""
-        draw = self._draw
+        draw, camera_id = self._draw, self._cameras[number].camera_id
         while at_ms < until_ms:
             target = draw.choice(targets)
             length_ms = _FIXATION_MS + round(draw.expovariate(1 / 700))
@@ -254,7 +273,8 @@ class _AreaGateway:
                 distance_m=draw.uniform(0.8, 3.0),
             )
             began = GazeBegan(look)
-            self._tell(look.faced_at_ms, GazeOutput(person, target, began, camera_id, camera_id))
+            told = GazeOutput(person, target, began, camera_id, camera_id)
+            self._tell(number, look.faced_at_ms, told)
             ended_ms = at_ms + length_ms
             over = GazeOver(
                 replace(
@@ -266,11 +286,18 @@ class _AreaGateway:
                 censored=False,
             )
             told_ms = ended_ms + _GAZE_RULES.gap_ms
-            self._tell(told_ms, GazeOutput(person, target, over, camera_id, camera_id))
+            self._tell(number, told_ms, GazeOutput(person, target, over, camera_id, camera_id))
             at_ms = ended_ms + draw.randrange(100, 900)
 
-    def _tell(self, at_ms: int, output: SceneOutput) -> None:
-        self._told[at_ms // BATCH_MS + 1].append(output)
+    def _tell(self, number: int, at_ms: int, output: SceneOutput) -> None:
+        """With the camera's first picture at that time or after it."""
+        picture_ms = at_ms + (_phase_ms(number) - at_ms) % _PICTURE_MS
+        self._told[picture_ms, number].append(output)
+
+
+def _phase_ms(number: int) -> int:
+    """When a camera takes its pictures."""
+    return number * _TURN_MS % _PICTURE_MS
 
 
 def _targets(camera: str) -> list[Target]:

@@ -19,7 +19,7 @@ from infra.stack.state import StateFolder
 
 if TYPE_CHECKING:
     from infra.bench.gateway.bench import GatewayBench
-    from infra.bench.gateway.report import GatewayReport
+    from infra.bench.gateway.report import GatewayReport, GpuReport
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,14 +37,11 @@ def gateway(
     video: Annotated[
         Path | None, typer.Option(readable=False, help="Pictures of this video, not drawn ones.")
     ] = None,
-    gpu: Annotated[bool, typer.Option(help="Frames a second on a GPU instead.")] = False,
+    gpu: Annotated[
+        bool, typer.Option(help="Frames a second of the networks on a CUDA device as well.")
+    ] = False,
 ) -> None:
     """Processor time of gateway and Triton a frame, beside the same networks in a plain loop."""
-    if gpu:
-        raise UserError(
-            "there is no CUDA device that this machine's model server can use; measure there with "
-            "perf_analyzer against the Triton container, at batch 1, 8 and 32"
-        )
     from infra.bench.configuration import CONFIGURATION
     from infra.bench.gateway.bench import GatewayBench, GatewayPlan
     from infra.report import write_report
@@ -58,6 +55,7 @@ def gateway(
         fps_total=fps_total,
         seconds=seconds,
         video=video,
+        gpu=gpu,
     )
     settings = settings_of(StackSettings)
     with StateFolder(settings.state) as state, console.status("starting") as status:
@@ -120,3 +118,12 @@ def _print(console: Console, report: "GatewayReport", fps_total: float) -> None:
         f"({100 * report.idle.model_core_share:.1f} %), inferred at {report.idle.inferred_fps:.1f}"
         f" of {report.idle.captured_fps:.0f} pictures a second"
     )
+    if report.gpu is not None:
+        console.print(_on_gpu(report.gpu))
+
+
+def _on_gpu(report: "GpuReport") -> str:
+    if report.did_not_run is not None:
+        return f"GPU: DID NOT RUN: {report.did_not_run}"
+    runs = ", ".join(f"{run.fps:.1f} in batches of {run.batch}" for run in report.runs)
+    return f"GPU, {report.network}: frames a second, with all before and after the networks: {runs}"

@@ -24,7 +24,7 @@ from infra.commands.runtime import (
 )
 from infra.commands.waiting import wait_for_broker, wait_for_triton
 from infra.errors import UserError
-from infra.settings import ExperimentSettings
+from infra.settings import ContentSettings, ExperimentSettings
 from streams.contracts.layout import StoreLayout
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ StartMs = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
-    for command in (gateway, react, measure, sink, player, web, till):
+    for command in (gateway, react, learner, measure, sink, web, till):
         app.command(rich_help_panel="Processes")(command)
 
 
@@ -144,21 +144,44 @@ def react(
     layout: LayoutFile = None, metrics_port: MetricsPort = None, ready_file: ReadyFile = None
 ) -> None:
     """Faust worker: attention now to what the screens show. Waits for the broker."""
-    from signage.catalogue import load_catalogue
-    from signage.core.policy import RulePolicy
-    from streams.react.app import create_app
+    from signage.live import FOLLOWED, LivePolicy
+    from streams.react.app import Following, create_app
     from streams.settings import ReactSettings
     from streams.worker import run_worker
 
     store = layout_of(layout)
     pace_fetches()
     settings = settings_of(ReactSettings, metrics_port=metrics_port)
-    experiment = settings_of(ExperimentSettings).experiment()
-    policy = RulePolicy(load_catalogue().creatives, store.zones)
+    experiment = settings_of(ExperimentSettings).chosen
+    policy = LivePolicy(store, adaptive=settings_of(ContentSettings).adaptive)
     if not run_until_signal(lambda stop: wait_for_broker(settings.kafka, stop)):
         return
-    app = create_app(settings, policy, store, experiment, ready=ready_with(ready_file))
+    app = create_app(
+        settings,
+        policy,
+        store,
+        experiment,
+        ready=ready_with(ready_file),
+        following=Following(FOLLOWED, policy, policy.plays_since_ms),
+    )
     sys.exit(run_worker(app))
+
+
+def learner(layout: LayoutFile = None, ready_file: ReadyFile = None) -> None:
+    """Learns from the log what decisions were worth, and publishes it as snapshots of a policy.
+    Waits for the broker."""
+    from signage.learner import run_learner
+    from signage.settings import LearnerSettings
+
+    store = layout_of(layout)
+    pace_fetches()
+    settings = settings_of(LearnerSettings, store_id=store.store_id)
+
+    async def main(stop: asyncio.Event) -> None:
+        if await wait_for_broker(settings.kafka, stop):
+            await run_learner(settings, stop=stop, ready=ready_with(ready_file))
+
+    run_until_signal(main)
 
 
 def measure(
@@ -189,37 +212,6 @@ def sink(metrics_port: MetricsPort = None, ready_file: ReadyFile = None) -> None
     settings = settings_of(SinkSettings, metrics_port=metrics_port)
     check_database(settings.database)
     run_until_signal(lambda stop: run_sink(settings, stop=stop, ready=ready_with(ready_file)))
-
-
-def player(
-    screen: Annotated[str, typer.Option(help="The screen, as in the layout.")],
-    layout: LayoutFile = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port of the page.")] = None,
-    ready_file: ReadyFile = None,
-) -> None:
-    """One screen: follows its content and serves its full-screen page on this machine. Plays on
-    while the broker is away."""
-    from signage.catalogue import load_catalogue
-    from signage.player.service import run_player
-    from signage.settings import PlayerSettings
-
-    store = layout_of(layout)
-    found = [s for s in store.screens if s.screen_id == screen]
-    if not found:
-        known = ", ".join(s.screen_id for s in store.screens) or "none"
-        raise UserError(f"the layout has no screen {screen!r}; name one with --screen: {known}")
-    pace_fetches()
-    settings = settings_of(
-        PlayerSettings,
-        store_id=store.store_id,
-        area_id=found[0].area_id,
-        screen_id=screen,
-        player_port=port,
-    )
-    catalogue = load_catalogue()
-    run_until_signal(
-        lambda stop: run_player(settings, catalogue, stop=stop, ready=ready_with(ready_file))
-    )
 
 
 def web(

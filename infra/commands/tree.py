@@ -11,14 +11,19 @@ from infra.commands import (
     annotate,
     bench,
     calibrate,
+    creatives,
     databases,
     demo,
     dlq,
     doctor,
+    experiment,
     exports,
+    keys,
     models,
     notice,
     parts,
+    player,
+    shelf,
     topics,
     traces,
 )
@@ -37,11 +42,17 @@ app = typer.Typer(
 )
 demo.add_to(app)
 parts.add_to(app)
+player.add_to(app)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(models.app, name="models")
+app.add_typer(creatives.app, name="creative")
+app.add_typer(shelf.stock, name="stock")
+app.add_typer(shelf.price, name="price")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(databases.app, name="db")
+app.add_typer(experiment.app, name="experiment")
+app.add_typer(keys.app, name="keys")
 app.add_typer(bench.app, name="bench")
 app.add_typer(exports.app, name="export")
 annotate.add_to(app)

@@ -15,6 +15,7 @@ from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 
+from infra.db.continuous import ensure_policies
 from infra.db.errors import DatabaseAwayError, MigrationFailedError
 from streams.sink.database import cannot_connect, place
 
@@ -49,7 +50,7 @@ def migrate(dsn: SecretStr, progress: Progress) -> int:
         DatabaseAwayError: no connection.
         MigrationFailedError: the database refused a migration.
     """
-    with _connected(dsn) as connection, _lock(connection), _backend(dsn) as backend:
+    with connected(dsn) as connection, _lock(connection), _backend(dsn) as backend:
         # Whoever holds the advisory lock is alone, so a row in yoyo's lock table is a dead one's.
         backend.init_database()
         backend.break_lock()
@@ -64,6 +65,7 @@ def migrate(dsn: SecretStr, progress: Progress) -> int:
                     f"({_first_line(error)}); nothing of it was kept: grant what it asks for and "
                     "run `smartstore db migrate` again"
                 ) from error
+        ensure_policies(connection, progress)
         return len(missing)
 
 
@@ -73,7 +75,7 @@ def status(dsn: SecretStr) -> list[MigrationStatus]:
     Raises:
         DatabaseAwayError: no connection.
     """
-    with _connected(dsn) as connection:
+    with connected(dsn) as connection:
         row = connection.execute("SELECT to_regclass('_yoyo_migrations') IS NOT NULL").fetchone()
         applied: set[str] = set()
         if row is not None and row[0]:
@@ -84,7 +86,13 @@ def status(dsn: SecretStr) -> list[MigrationStatus]:
 
 
 @contextmanager
-def _connected(dsn: SecretStr) -> Iterator[psycopg.Connection[Any]]:
+def connected(dsn: SecretStr) -> Iterator[psycopg.Connection[Any]]:
+    """A connection in autocommit mode; what goes wrong is one sentence.
+
+    Raises:
+        DatabaseAwayError: no connection.
+        MigrationFailedError: the database refused something.
+    """
     try:
         connection = psycopg.connect(
             dsn.get_secret_value(), autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S

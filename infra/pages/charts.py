@@ -153,6 +153,50 @@ def intervals(items: Sequence[Interval], unit: str = " %") -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What was known after a day: an estimate with its interval."""
+
+    day: int
+    low: float
+    middle: float
+    high: float
+
+
+def band(items: Sequence[Known], unit: str = " %", height: int = 240) -> str:
+    """How an estimate and its interval went, day by day, around a line at zero. Early intervals are
+    wider than the picture: they are cut at three times the last one's reach."""
+    last = items[-1]
+    reach = nice(3 * max(abs(last.low), abs(last.high), 1e-9))
+    inner = height - _TOP - _BOTTOM
+    first, days = items[0].day, max(1, items[-1].day - items[0].day)
+
+    def x(day: int) -> float:
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (day - first) / days
+
+    def y(value: float) -> float:
+        cut_off = max(-reach, min(reach, value))
+        return _TOP + inner * (0.5 - cut_off / reach / 2)
+
+    parts = []
+    for at in (-reach, -reach / 2, 0.0, reach / 2, reach):
+        parts.append(_line(_LEFT, y(at), WIDTH - _RIGHT, y(at), strong=at == 0.0))
+        words = f"{at:+.3g}{unit}" if at else "0"
+        parts.append(_words(_LEFT - 6, y(at) + 4, words, "end"))
+    edge = [(x(k.day), y(k.high)) for k in items] + [(x(k.day), y(k.low)) for k in items[::-1]]
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in edge)
+    parts.append(f'<polygon points="{points}" class="chart-band" fill="{_BEFORE}"/>')
+    line = " ".join(f"{x(k.day):.1f},{y(k.middle):.1f}" for k in items)
+    parts.append(
+        f'<polyline points="{line}" fill="none" class="chart-path" stroke="{_ACCENT}" '
+        'stroke-width="3"/>'
+    )
+    every = -(-len(items) // 10)
+    for k in items[::every]:
+        parts.append(_words(x(k.day), height - 9, f"day {k.day}", "middle"))
+    return _svg(height, parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Facing:
     """A zone or screen on the shelf's face: (x0, z0, x1, z1) in metres, its heat 0 to 1 (None:
     nothing can be said), and two lines of words."""

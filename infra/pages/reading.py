@@ -30,6 +30,7 @@ class Ask:
     """
 
     connection: AsyncConnection[dict[str, Any]]
+    database: SecretStr
     layout: StoreLayout
     period: Period
     now: datetime

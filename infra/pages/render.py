@@ -48,6 +48,19 @@ def _templates() -> Environment:
     return environment
 
 
+def simulated_words(true_effect: float | None) -> str:
+    """What is said of the numbers of a simulated store.
+
+    >>> simulated_words(0.28)
+    'Simulated, true effect of the screens on baskets: +28 %. No number here is of a real store.'
+    """
+    effect = "not told" if true_effect is None else f"{true_effect * 100:+.3g} %"
+    return (
+        f"Simulated, true effect of the screens on baskets: {effect}. "
+        "No number here is of a real store."
+    )
+
+
 def html(page: Page, store_name: str, extra: Mapping[str, object] | None = None) -> str:
     """The whole document. `extra` is what one page's own template wants besides."""
     name = page.path.strip("/")

@@ -48,6 +48,7 @@ def _add(app: FastAPI, pages: Pages, name: str, build: Builder) -> None:
         async with connected(pages.database) as connection:
             ask = Ask(
                 connection=connection,
+                database=pages.database,
                 layout=pages.layout,
                 period=period,
                 now=now,

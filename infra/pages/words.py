@@ -61,7 +61,7 @@ def change(figure: Figure) -> str:
     if figure.unit == "share":
         return f"{(float(now) - float(before)) * 100:+.1f} points ({then})"
     if not before:
-        return f"({then})"
+        return ""
     return f"{(float(now) / float(before) - 1) * 100:+.1f} % ({then})"
 
 

@@ -5,6 +5,7 @@ import http.client
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,9 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import AnyHttpUrl
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from infra.pages.builders import BUILDERS
+from infra.pages.render import simulated_words
+from infra.pages.routes import Pages, add_pages
 from infra.web.headers import SecurityHeaders
 from infra.web.hub import Hub
 from infra.web.settings import WebSettings
@@ -59,10 +63,20 @@ def create_web(settings: WebSettings, layout: StoreLayout, hub: Hub) -> FastAPI:
     async def left() -> Response:
         return _json(hub.left())
 
+    add_pages(app, _pages(settings, layout), BUILDERS)
     _add_events(app, hub)
     _add_control(app, settings.kill_broker_url, hub)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
+
+
+def _pages(settings: WebSettings, layout: StoreLayout) -> Pages:
+    return Pages(
+        database=settings.database,
+        layout=layout,
+        simulated=simulated_words(settings.web_true_effect) if settings.web_simulated else None,
+        now=lambda: datetime.now(UTC),
+    )
 
 
 def _add_events(app: FastAPI, hub: Hub) -> None:
@@ -134,7 +148,7 @@ def _content_policy(settings: WebSettings) -> str:
             "script-src 'self'",
             "style-src 'self'",
             "connect-src 'self'",
-            f"img-src 'self' {preview}".strip(),
+            f"img-src 'self' data: {preview}".strip(),  # data: a chart on its way to a PNG
             f"frame-src {player}" if player else "frame-src 'none'",
             "base-uri 'none'",
             "form-action 'none'",

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from infra.web.counted import COUNTED
 from infra.web.view import BasketView
 from streams.sink.database import cannot_connect
-from streams.sink.rows import moment
+from streams.sink.row import moment
 
 _LOG = logging.getLogger(__name__)
 

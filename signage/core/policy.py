@@ -1,37 +1,49 @@
-"""The first content policy: the creative of the zone that holds the most attention. Pure.
+"""What a screen shows: eligibility, candidates, choice, pacing. Pure.
 
 It must never import anything that reads a clock, a file or the network: the same moment gives the
 same choice, so that decisions can be replayed.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from signage.core import sentences
-from signage.core.eligibility import eligible, made_for
+from signage.core.bandit import Model, drawn
+from signage.core.context import FEATURES, features
+from signage.core.eligibility import NOTHING_GIVEN, Given, budget_key, eligible, made_for
+from signage.core.pacing import HOLD_SLOTS, Pacing, may_change, may_draw
 from signage.core.rotation import in_rotation, slot_end_ms
+from signage.core.rule import leader
+from signage.core.schedule import LocalTime
 from signage.errors import PolicyError
 from streams.contracts.layout import Zone
+from streams.contracts.learning import PolicySnapshot
 from streams.contracts.policy import Choice, Moment
-from streams.contracts.signage import Candidate, Creative, ReasonCode, ZoneAttention
+from streams.contracts.signage import (
+    Algorithm,
+    Barred,
+    Candidate,
+    Creative,
+    ReasonCode,
+    Shown,
+    StockSeen,
+    ZoneAttention,
+)
 
-#: A choice outlives this many rotation slots before the screen helps itself: one until it is told
-#: anew, one for a processor that restarts, one to spare.
-_HOLD_SLOTS = 3
+#: Bars that hang on where a screen is alone: they are not worth a line on every decision.
+_PLACED = frozenset({"screen", "zone"})
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSettings:
-    """How the rule weighs attention.
+    """How attention is weighed, and how long things stay.
 
     `threshold_ms`: less attention than this moves no screen (the default is a zone's fixation
-    time). `min_display_ms`: a creative that somebody looked for stays this long whatever happens.
-    `min_rotation_ms`: one that only filled its turn gives way to attention after this long, since
-    who looks now will not look for long; shorter would flash. `lead_share`: a rival zone must hold
-    this share more attention than the one on show. `slot_ms`: a creative's turn in the rotation.
+    time). `lead_share`: a rival zone must hold this share more attention than the one on show. The
+    others are those of `Pacing`.
     """
 
     threshold_ms: int = 300
@@ -41,37 +53,63 @@ class RuleSettings:
     slot_ms: int = 10_000
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_rotation_ms <= self.min_display_ms <= self.slot_ms:
-            raise PolicyError(
-                f"min_rotation_ms is {self.min_rotation_ms}, min_display_ms {self.min_display_ms} "
-                f"and slot_ms {self.slot_ms}, but a turn in the rotation cannot be shorter than "
-                "the minimum display; give 0 < min_rotation_ms <= min_display_ms <= slot_ms"
-            )
+        Pacing(self.min_display_ms, self.min_rotation_ms, self.slot_ms)
         if self.threshold_ms <= 0 or self.lead_share < 0.0:
             raise PolicyError(
                 f"threshold_ms is {self.threshold_ms} and lead_share {self.lead_share}, but "
                 "attention can be neither free nor negative; give 1 or more and 0 or more"
             )
 
+    @property
+    def pacing(self) -> Pacing:
+        """How long things stay."""
+        return Pacing(self.min_display_ms, self.min_rotation_ms, self.slot_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A moment, and what may be shown in it."""
+
+    moment: Moment
+    zones: Mapping[str, Zone]
+    allowed: tuple[Creative, ...]
+    given: Given
+    leader: ZoneAttention | None
+
+    @property
+    def for_the_leader(self) -> tuple[Creative, ...]:
+        """The creatives made for the zone that leads."""
+        if self.leader is None:
+            return ()
+        zone = self.zones[self.leader.zone_id]
+        return tuple(creative for creative in self.allowed if made_for(creative, zone))
+
+    @property
+    def may_stay(self) -> bool:
+        """Whether what is on show may still be shown."""
+        return any(creative.creative_id == self.moment.showing for creative in self.allowed)
+
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What the rule would show if the screen were free to change."""
+    """What an algorithm wants shown. `chances` by creative, where chance chose."""
 
     creative: Creative
-    candidates: tuple[Creative, ...]
     reason: ReasonCode
     sentence: str
     hold_ms: int
+    algorithm: Algorithm
+    chances: Mapping[str, float] | None = None
+    features: tuple[float, ...] = ()
 
 
-class RulePolicy:
-    """Implements `streams.contracts.policy.ContentPolicy`.
+class StorePolicy:
+    """Implements `streams.contracts.policy.ContentPolicy` for one store.
 
-    A zone that is watched now comes before one that was only watched in the last seconds; among
-    equals the most attention wins, and the zone on show keeps its screen unless a rival clearly
-    leads. It chooses what is on show as long as it is right, so whoever asks decides how often an
-    unchanged choice is told anew; None means that the minimum display forbids the change.
+    In the adaptive arm it follows `snapshot`; in the control arm, without one, and where
+    `adaptive` is False, all screens follow their rotation. It chooses what is on show as long as
+    that is right, so whoever asks decides how often an unchanged choice is told anew; None means
+    that nothing may change now. `languages` by screen, where a screen does not take all.
     """
 
     def __init__(
@@ -79,117 +117,232 @@ class RulePolicy:
         creatives: Sequence[Creative],
         zones: Sequence[Zone],
         settings: RuleSettings | None = None,
+        *,
+        snapshot: PolicySnapshot | None = None,
+        adaptive: bool = True,
+        languages: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._settings = settings or RuleSettings()
         self._creatives = tuple(sorted(creatives, key=lambda c: c.creative_id))
-        self._zones = {zone.zone_id: zone for zone in zones}
-        self._version = _version(self._creatives, zones, self._settings)
+        self._zones = tuple(sorted(zones, key=lambda zone: zone.zone_id))
+        self._snapshot = snapshot
+        self._adaptive = adaptive
+        self._languages = languages or {}
+        self._model: Model | None = None
+        if snapshot is not None and snapshot.algorithm == "bandit":
+            if snapshot.features != FEATURES:
+                raise PolicyError(
+                    f"the snapshot {snapshot.name} was learned over other features than this "
+                    "program has; let a learner of this version begin anew"
+                )
+            self._model = Model(snapshot)
+        self._version = self._name()
 
     @property
     def version(self) -> str:
-        """Names the rule, its settings, the creatives and the zones it knows."""
+        """Names the algorithm, its snapshot, its settings and the zones it knows."""
         return self._version
 
-    def choose(self, moment: Moment) -> Choice | None:
-        """The creative to show now, or None to leave the screen as it is."""
-        zones = [z for z in self._zones.values() if z.area_id == moment.area_id]
-        allowed = eligible(self._creatives, moment.screen_id, zones)
-        wish = None if moment.arm == "control" else self._by_attention(moment, allowed)
-        wish = wish or self._by_rotation(moment, allowed)
-        if wish is None or not self._due(moment, wish):
+    @property
+    def snapshot(self) -> PolicySnapshot | None:
+        """The snapshot that it follows in the adaptive arm."""
+        return self._snapshot
+
+    def choose(self, moment: Moment, given: Given = NOTHING_GIVEN) -> Choice | None:
+        """The creative to show now, or None to leave the screen as it is.
+
+        `given`: stock, prices and plays so far; the moment brings time and place.
+        """
+        zones = {z.zone_id: z for z in self._zones if z.area_id == moment.area_id}
+        known = self._known(moment, given)
+        allowed, barred = eligible(self._creatives, moment.screen_id, list(zones.values()), known)
+        first = leader(
+            moment,
+            allowed,
+            zones,
+            threshold_ms=self._settings.threshold_ms,
+            lead_share=self._settings.lead_share,
+        )
+        scene = _Scene(moment, zones, allowed, known, first)
+        wish = self._wish(scene)
+        return None if wish is None else self._choice(scene, wish, barred)
+
+    def _known(self, moment: Moment, given: Given) -> Given:
+        local = None
+        if moment.weekday is not None and moment.minute is not None:
+            local = LocalTime(moment.weekday, moment.minute)
+        languages = self._languages.get(moment.screen_id, ())
+        return replace(given, now_ms=moment.now_ms, local=local, languages=languages)
+
+    def _wish(self, scene: _Scene) -> _Wish | None:
+        follows = self._adaptive and scene.moment.arm == "adaptive" and self._snapshot is not None
+        algorithm = self._snapshot.algorithm if follows and self._snapshot else "rotation"
+        if algorithm == "bandit" and self._model is not None:
+            return self._by_chance(scene, self._model)
+        wish = self._by_attention(scene) if algorithm == "rule" else None
+        wish = wish or self._by_rotation(scene)
+        if wish is None or wish.creative.creative_id == scene.moment.showing:
+            return wish
+        if scene.may_stay and not may_change(scene.moment, wish.reason, self._settings.pacing):
             return None
+        return wish
+
+    def _by_attention(self, scene: _Scene) -> _Wish | None:
+        if scene.leader is None:
+            return None
+        made = scene.for_the_leader
+        kept = next((c for c in made if c.creative_id == scene.moment.showing), None)
+        creative = kept or in_rotation(made, scene.moment.now_ms, self._settings.slot_ms)
+        if creative is None:
+            return None
+        zone = scene.zones[scene.leader.zone_id]
+        return _Wish(
+            creative=creative,
+            reason="attention",
+            sentence=sentences.attention(zone, scene.leader, scene.moment),
+            hold_ms=HOLD_SLOTS * self._settings.slot_ms,
+            algorithm="rule",
+        )
+
+    def _by_rotation(self, scene: _Scene) -> _Wish | None:
+        slot_ms, now_ms = self._settings.slot_ms, scene.moment.now_ms
+        creative = in_rotation(scene.allowed, now_ms, slot_ms)
+        if creative is None:
+            return None
+        left_ms = slot_end_ms(now_ms, slot_ms) - now_ms
+        control = scene.moment.arm == "control"
+        return _Wish(
+            creative=creative,
+            reason="control" if control else "rotation",
+            sentence=sentences.rotation(creative, left_ms, self._why_rotation(control=control)),
+            hold_ms=left_ms + (HOLD_SLOTS - 1) * slot_ms,
+            algorithm="rotation",
+        )
+
+    def _why_rotation(self, *, control: bool) -> sentences.WhyRotation:
+        if not self._adaptive:
+            return "off"
+        if control:
+            return "control"
+        if self._snapshot is None:
+            return "unapproved"
+        return "rotation" if self._snapshot.algorithm == "rotation" else "idle"
+
+    def _by_chance(self, scene: _Scene, model: Model) -> _Wish | None:
+        moment = scene.moment
+        wanted = [creative.creative_id for creative in scene.for_the_leader]
+        looked_for = scene.leader is not None and moment.showing not in wanted
+        due = may_draw(moment, looked_for=looked_for, pacing=self._settings.pacing)
+        if not scene.allowed or not (due or not scene.may_stay):
+            return None
+        seen = features(moment, scene.allowed, list(scene.zones.values()), scene.given.stock)
+        names = [creative.creative_id for creative in scene.allowed]
+        estimates, chances = model.probabilities(names, seen)
+        index = drawn(
+            chances.tolist(), f"{moment.store_id}\x1f{moment.screen_id}\x1f{moment.now_ms}"
+        )
+        creative = scene.allowed[index]
+        return _Wish(
+            creative=creative,
+            reason="attention" if scene.leader is not None else "rotation",
+            sentence=self._learned(scene, creative, float(chances[index]), float(estimates[index])),
+            hold_ms=HOLD_SLOTS * self._settings.slot_ms,
+            algorithm="bandit",
+            chances=dict(zip(names, chances.tolist(), strict=True)),
+            features=tuple(seen[index].tolist()),
+        )
+
+    def _learned(self, scene: _Scene, creative: Creative, chance: float, estimate: float) -> str:
+        if self._snapshot is None:
+            raise AssertionError("a model comes from a snapshot")
+        zone = None if scene.leader is None else scene.zones[scene.leader.zone_id]
+        return sentences.learned(
+            creative,
+            self._snapshot,
+            chance=chance,
+            estimate=estimate,
+            among=len(scene.allowed),
+            looked=None if zone is None or scene.leader is None else (zone, scene.leader),
+        )
+
+    def _choice(self, scene: _Scene, wish: _Wish, barred: Sequence[Barred]) -> Choice:
+        chances = wish.chances or {wish.creative.creative_id: 1.0}
+        considered = [b for b in barred if b.why not in _PLACED]
+        names = {b.creative_id for b in considered} | {c.creative_id for c in scene.allowed}
+        asked = [creative for creative in self._creatives if creative.creative_id in names]
+        # Whoever chose: what it saw is what a bandit may learn from.
+        seen = wish.features or self._seen(scene, wish.creative)
         return Choice(
             creative=wish.creative,
             candidates=tuple(
                 Candidate(
                     creative_id=creative.creative_id,
                     creative_version=creative.version,
-                    propensity=1.0 if creative == wish.creative else 0.0,
+                    propensity=min(1.0, max(0.0, chances.get(creative.creative_id, 0.0))),
                 )
-                for creative in wish.candidates
+                for creative in scene.allowed
             ),
             reason=wish.reason,
             sentence=wish.sentence,
             hold_ms=wish.hold_ms,
+            drawn=wish.chances is not None,
+            algorithm=wish.algorithm,
+            snapshot=None if self._snapshot is None else self._snapshot.name,
+            features=seen,
+            barred=tuple(considered),
+            adaptive=self._adaptive,
+            stock=_stock(asked, scene.given),
+            priced=_priced(asked, scene.given),
+            shown=_shown(asked, scene.given),
         )
 
-    def _due(self, moment: Moment, wish: _Wish) -> bool:
-        """Whether the screen may show the wish now: what it shows already, it may go on showing."""
-        if moment.showing is None or moment.shown_since_ms is None:
-            return True
-        shown_ms = moment.now_ms - moment.shown_since_ms
-        if shown_ms < 0:  # the clock was set back: its old stamps say nothing any more
-            return True
-        if wish.creative.creative_id == moment.showing:
-            return True
-        looked_for = moment.shown_reason in (None, "attention") or wish.reason != "attention"
-        least_ms = self._settings.min_display_ms if looked_for else self._settings.min_rotation_ms
-        return shown_ms >= least_ms
+    def _seen(self, scene: _Scene, creative: Creative) -> tuple[float, ...]:
+        zones = list(scene.zones.values())
+        seen = features(scene.moment, [creative], zones, scene.given.stock)
+        return tuple(seen[0].tolist())
 
-    def _by_attention(self, moment: Moment, allowed: tuple[Creative, ...]) -> _Wish | None:
-        leader = self._leader(moment, allowed)
-        if leader is None:
-            return None
-        zone = self._zones[leader.zone_id]
-        made = [c for c in allowed if made_for(c, zone)]
-        kept = next((c for c in made if c.creative_id == moment.showing), None)
-        creative = kept or in_rotation(made, moment.now_ms, self._settings.slot_ms)
-        if creative is None:
-            return None
-        return _Wish(
-            creative=creative,
-            candidates=allowed,
-            reason="attention",
-            sentence=sentences.attention(zone, leader, moment),
-            hold_ms=_HOLD_SLOTS * self._settings.slot_ms,
+    def _name(self) -> str:
+        by_zone = [(z.zone_id, z.area_id, z.name, z.category or "") for z in self._zones]
+        languages = sorted((screen, list(taken)) for screen, taken in self._languages.items())
+        snapshot = None if self._snapshot is None else self._snapshot.name
+        told = msgspec.json.encode([by_zone, self._settings, languages, snapshot, self._adaptive])
+        digest = hashlib.sha256(told).hexdigest()[:12]
+        algorithm = "rotation" if self._snapshot is None else self._snapshot.algorithm
+        return f"{algorithm}-2-{digest}"
+
+
+class RulePolicy(StorePolicy):
+    """The rule by itself, for whoever has no snapshots: the creative of the zone that leads."""
+
+    def __init__(
+        self,
+        creatives: Sequence[Creative],
+        zones: Sequence[Zone],
+        settings: RuleSettings | None = None,
+    ) -> None:
+        rule = PolicySnapshot(
+            policy_id="rule", version=1, algorithm="rule", made_at_ms=0, store_id="any"
         )
+        super().__init__(creatives, zones, settings, snapshot=rule)
 
-    def _leader(self, moment: Moment, allowed: tuple[Creative, ...]) -> ZoneAttention | None:
-        """The zone whose creative should be on show, None where no zone holds enough attention."""
-        held: list[ZoneAttention] = []
-        on_show: ZoneAttention | None = None
-        for entry in sorted(moment.attention, key=lambda e: e.zone_id):
-            zone = self._zones.get(entry.zone_id)
-            if zone is None or entry.attention_ms < self._settings.threshold_ms:
-                continue
-            made = [c.creative_id for c in allowed if made_for(c, zone)]
-            if not made:
-                continue
-            held.append(entry)
-            if moment.showing in made and (on_show is None or _rank(entry) > _rank(on_show)):
-                on_show = entry
-        if not held:
-            return None
-        leader = max(held, key=_rank)
-        return leader if on_show is None or self._leads(leader, on_show) else on_show
 
-    def _leads(self, rival: ZoneAttention, on_show: ZoneAttention) -> bool:
-        """Whether `rival` leads the zone on show clearly enough to take its screen."""
-        if (rival.watchers > 0) != (on_show.watchers > 0):
-            return rival.watchers > 0
-        return rival.attention_ms > on_show.attention_ms * (1.0 + self._settings.lead_share)
+def _stock(creatives: Sequence[Creative], given: Given) -> tuple[StockSeen, ...]:
+    skus = sorted({sku for creative in creatives for sku in creative.skus})
+    told = ((sku, given.stock.get(sku)) for sku in skus)
+    return tuple(StockSeen(sku=sku, units=units) for sku, units in told if units is not None)
 
-    def _by_rotation(self, moment: Moment, allowed: tuple[Creative, ...]) -> _Wish | None:
-        slot_ms = self._settings.slot_ms
-        creative = in_rotation(allowed, moment.now_ms, slot_ms)
-        if creative is None:
-            return None
-        left_ms = slot_end_ms(moment.now_ms, slot_ms) - moment.now_ms
-        control = moment.arm == "control"
-        return _Wish(
-            creative=creative,
-            candidates=allowed,
-            reason="control" if control else "rotation",
-            sentence=sentences.rotation(creative, left_ms, control=control),
-            hold_ms=left_ms + (_HOLD_SLOTS - 1) * slot_ms,
+
+def _priced(creatives: Sequence[Creative], given: Given) -> tuple[str, ...]:
+    return tuple(sorted({sku for c in creatives for sku in c.prices if sku in given.prices}))
+
+
+def _shown(creatives: Sequence[Creative], given: Given) -> tuple[Shown, ...]:
+    return tuple(
+        Shown(
+            creative_id=creative.creative_id,
+            last_hour=given.plays_last_hour.get(creative.creative_id, 0),
+            campaign=given.campaign_plays.get(budget_key(creative), 0),
         )
-
-
-def _rank(entry: ZoneAttention) -> tuple[bool, int]:
-    return entry.watchers > 0, entry.attention_ms
-
-
-def _version(creatives: Sequence[Creative], zones: Sequence[Zone], settings: RuleSettings) -> str:
-    by_zone = sorted((z.zone_id, z.area_id, z.category or "") for z in zones)
-    snapshot = msgspec.json.encode([list(creatives), by_zone, settings])
-    return f"rule-1-{hashlib.sha256(snapshot).hexdigest()[:12]}"
+        for creative in creatives
+        if creative.max_plays_per_hour is not None or creative.budget_plays is not None
+    )

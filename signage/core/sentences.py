@@ -1,11 +1,33 @@
 """Why a screen shows what it shows, in one plain sentence: about shelves, never about a person."""
 
+from typing import Literal
+
 from streams.contracts.layout import Zone
+from streams.contracts.learning import PolicySnapshot, RewardKind
 from streams.contracts.policy import Moment
 from streams.contracts.signage import Creative, ZoneAttention
 
 #: A name longer than this is cut, so that a sentence always fits its field of 500 characters.
 _MAX_NAME = 80
+
+#: Why a screen follows its rotation: nobody looks (`idle`), or nobody's look may decide.
+WhyRotation = Literal["idle", "control", "rotation", "off", "unapproved"]
+
+_WHY_ROTATION: dict[WhyRotation, str] = {
+    "idle": "Nobody is looking at a shelf with a creative of its own, so the screen follows its "
+    "rotation",
+    "control": "This is a control period, in which the screen follows its rotation whoever looks",
+    "rotation": "The policy approved for this store is the rotation",
+    "off": "Adaptive content is switched off in this store, so the screen follows its rotation",
+    "unapproved": "Nobody has approved an adaptive policy for this store, so the screen follows "
+    "its rotation",
+}
+
+_REWARDS: dict[RewardKind, str] = {
+    "attention": "attention to the screen",
+    "sales": "sales of what it advertises",
+    "basket": "units a basket",
+}
 
 #: What a player says when no decision tells it what to show.
 FALLBACK = "No decision has arrived for this screen, so it follows its own rotation."
@@ -27,17 +49,34 @@ def attention(zone: Zone, held: ZoneAttention, moment: Moment) -> str:
     )
 
 
-def rotation(creative: Creative, left_ms: int, *, control: bool) -> str:
+def rotation(creative: Creative, left_ms: int, why: WhyRotation) -> str:
     """Why the rotation chose `creative`, which has `left_ms` of its turn left."""
     turn = f"{_cut(creative.title)} for the next {max(1, round(left_ms / 1000))} s"
-    if control:
-        return (
-            "This is a control period, in which the screen follows its rotation "
-            f"whoever looks: {turn}."
-        )
+    return f"{_WHY_ROTATION[why]}: {turn}."
+
+
+def learned(
+    creative: Creative,
+    snapshot: PolicySnapshot,
+    *,
+    chance: float,
+    estimate: float,
+    among: int,
+    looked: tuple[Zone, ZoneAttention] | None,
+) -> str:
+    """Why chance chose `creative` among so many, by what a snapshot has learned; `looked`: the zone
+    that holds the most attention.
+    """
+    seen = "Nobody is looking at a shelf with a creative of its own"
+    if looked is not None:
+        zone, held = looked
+        who = f"{held.watchers} people have" if held.watchers > 1 else "Someone has"
+        seen = f"{who} looked at {_shelf(_cut(zone.name))} for {held.attention_ms / 1000:.1f} s"
+    worth = f"{max(0.0, estimate):.2f} of 1 in {_REWARDS[snapshot.reward]}"
     return (
-        "Nobody is looking at a shelf with a creative of its own, so the screen follows its "
-        f"rotation: {turn}."
+        f"{seen}; of {among} creatives that may be shown here {_cut(creative.title)} was drawn "
+        f"with a chance of {chance:.0%}, expected to be worth {worth} by what {snapshot.rewards} "
+        f"earlier decisions taught ({_cut(snapshot.name)})."
     )
 
 

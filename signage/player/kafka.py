@@ -1,5 +1,5 @@
-"""The player's two ends in Kafka: it follows its screen's key on `signage.content.v1` without a
-consumer group, and delivers proofs to `signage.play.v1`. Both outlive a broker that does not.
+"""The player's two ends in Kafka: it follows what concerns its screen without a consumer group, and
+delivers proofs to `signage.play.v1`. Both outlive a broker that does not.
 """
 
 import asyncio
@@ -13,11 +13,12 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from signage.errors import ProofSendError
-from signage.player.ports import OnContent
+from signage.player.ports import Listener
 from streams.contracts import codec
 from streams.contracts.errors import UndecodableError
-from streams.contracts.signage import Content, Play
-from streams.contracts.topics import CONTENT, PLAY
+from streams.contracts.signage import Play
+from streams.contracts.store import store_key
+from streams.contracts.topics import CONTENT, CREATIVE, PLAY, PLAYLIST, PRICE
 
 _log = logging.getLogger(__name__)
 
@@ -31,13 +32,16 @@ _REQUEST_TIMEOUT_MS = 10_000
 
 
 class KafkaContentFeed:
-    """The content of one screen: only the partition that holds its key is read.
+    """What the log says to one screen: its content and its playlist (only the partitions that hold
+    its key are read), withdrawn creatives and the store's prices.
 
-    It starts `lookback_ms` ago, since an older content is no longer valid, and tells the newest.
+    Of the content it starts `lookback_ms` ago, since an older one is no longer valid, and tells the
+    newest; the compacted topics are read whole. Topics that the broker does not have are absent.
     """
 
-    def __init__(self, bootstrap: str, screen_id: str, lookback_ms: int) -> None:
+    def __init__(self, bootstrap: str, store_id: str, screen_id: str, lookback_ms: int) -> None:
         self._bootstrap = bootstrap
+        self._store = store_key(store_id, "")
         self._key = screen_id.encode()
         self._lookback_ms = lookback_ms
         self._connected = False
@@ -48,11 +52,11 @@ class KafkaContentFeed:
         """Whether the broker answered when it was last asked."""
         return self._connected
 
-    async def run(self, on_content: OnContent) -> None:
+    async def run(self, listener: Listener) -> None:
         """Follow until cancelled."""
         while True:
             try:
-                await self._follow(on_content)
+                await self._follow(listener)
             except (KafkaError, OSError, TimeoutError) as error:
                 if self._connected or not self._told_away:
                     self._told_away = True
@@ -65,7 +69,7 @@ class KafkaContentFeed:
                 self._connected = False
             await asyncio.sleep(_RETRY_S)
 
-    async def _follow(self, on_content: OnContent) -> None:
+    async def _follow(self, listener: Listener) -> None:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
@@ -75,75 +79,108 @@ class KafkaContentFeed:
         )
         try:
             await consumer.start()
-            partition = await self._partition(consumer)
-            consumer.assign([partition])
-            end = await self._rewind(consumer, partition)
+            partitions = await self._partitions(consumer)
+            consumer.assign(partitions)
+            ends = await self._rewind(consumer, partitions)
             self._connected = True
-            await self._catch_up(consumer, partition, end, on_content)
-            await self._tail(consumer, partition, on_content)
+            await self._catch_up(consumer, ends, listener)
+            await self._tail(consumer, partitions, listener)
         finally:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
                 await consumer.stop()
 
-    async def _partition(self, consumer: AIOKafkaConsumer) -> TopicPartition:
+    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
         await consumer.topics()  # asks the broker
-        numbers = sorted(consumer.partitions_for_topic(CONTENT.name) or ())
-        if not numbers:
-            raise KafkaError(f"the topic {CONTENT.name} does not exist yet")
-        return TopicPartition(CONTENT.name, DefaultPartitioner()(self._key, numbers, numbers))
+        found: list[TopicPartition] = []
+        for topic in (CONTENT, PLAYLIST):
+            numbers = sorted(consumer.partitions_for_topic(topic.name) or ())
+            if numbers:
+                mine = DefaultPartitioner()(self._key, numbers, numbers)
+                found.append(TopicPartition(topic.name, mine))
+            elif topic is CONTENT:
+                raise KafkaError(f"the topic {CONTENT.name} does not exist yet")
+        for topic in (CREATIVE, PRICE):
+            numbers = sorted(consumer.partitions_for_topic(topic.name) or ())
+            found += [TopicPartition(topic.name, number) for number in numbers]
+        return found
 
-    async def _rewind(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> int:
-        """Seek to where a content that is still valid may begin; the log's end."""
+    async def _rewind(
+        self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """Seek to where something that still counts may begin; the log's ends."""
         since_ms = max(0, int(time.time() * 1000) - self._lookback_ms)
-        end: int = (await consumer.end_offsets([partition]))[partition]
-        found = (await consumer.offsets_for_times({partition: since_ms})).get(partition)
-        consumer.seek(partition, end if found is None else min(found.offset, end))
-        return end
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        content = partitions[0]
+        found = (await consumer.offsets_for_times({content: since_ms})).get(content)
+        end = ends[content]
+        consumer.seek(content, end if found is None else min(found.offset, end))
+        await consumer.seek_to_beginning(*partitions[1:])
+        return ends
 
     async def _catch_up(
-        self, consumer: AIOKafkaConsumer, partition: TopicPartition, end: int, tell: OnContent
+        self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], listener: Listener
     ) -> None:
-        """Read to what was the end, and tell the newest alone: the past changes no screen."""
-        newest: ConsumerRecord | None = None
-        while await consumer.position(partition) < end:
+        """Read to what was the end, and tell the newest of each key: the past changes no screen.
+
+        Prices and withdrawals first, the content last, so that it finds what it needs.
+        """
+        newest: dict[tuple[str, bytes], ConsumerRecord] = {}
+        while any([await consumer.position(p) < end for p, end in ends.items()]):
             records = await self._poll(consumer)
-            for record in records:
-                newest = record if record.key == self._key else newest
+            newest |= {(r.topic, r.key): r for r in records if self._concerns(r)}
             if not records:  # a broker that restarted may have a shorter log by now
-                end = min(end, (await consumer.end_offsets([partition]))[partition])
-        if newest is not None:
-            self._tell(newest, tell)
+                now = await consumer.end_offsets(list(ends))
+                ends = {p: min(end, now[p]) for p, end in ends.items()}
+        order = (PRICE.name, CREATIVE.name, PLAYLIST.name, CONTENT.name)
+        for record in sorted(newest.values(), key=lambda r: order.index(r.topic)):
+            self._tell(record, listener)
 
     async def _tail(
-        self, consumer: AIOKafkaConsumer, partition: TopicPartition, tell: OnContent
+        self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition], listener: Listener
     ) -> None:
         checked = time.monotonic()
         while True:
             for record in await self._poll(consumer):
                 checked = time.monotonic()
-                if record.key == self._key:
-                    self._tell(record, tell)
+                if self._concerns(record):
+                    listener.logged(record.timestamp)
+                    self._tell(record, listener)
             if time.monotonic() - checked < _IDLE_CHECK_S:
                 continue
             checked = time.monotonic()
-            end = (await consumer.end_offsets([partition]))[partition]
-            if end < await consumer.position(partition):
-                raise KafkaError(f"the log of {CONTENT.name} ends before our position")
+            for partition, end in (await consumer.end_offsets(partitions)).items():
+                if end < await consumer.position(partition):
+                    raise KafkaError(f"the log of {partition.topic} ends before our position")
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> list[ConsumerRecord]:
         batches = await consumer.getmany(timeout_ms=1_000)
         return [record for batch in batches.values() for record in batch]
 
-    def _tell(self, record: ConsumerRecord, tell: OnContent) -> None:
-        if record.value is None:
-            tell(None)
+    def _concerns(self, record: ConsumerRecord) -> bool:
+        if record.topic in (CONTENT.name, PLAYLIST.name):
+            return bool(record.key == self._key)
+        if record.key is None:
+            return False
+        ours: bool = record.key.startswith(self._store.encode())
+        return ours or record.topic == CREATIVE.name
+
+    def _tell(self, record: ConsumerRecord, listener: Listener) -> None:
+        key = record.key.decode(errors="replace")
+        if record.topic == PLAYLIST.name:
+            if record.value is not None:
+                listener.playlist(record.value)
             return
         try:
-            content: Content = codec.decode(CONTENT.name, record.value)
+            value = None if record.value is None else codec.decode(record.topic, record.value)
         except UndecodableError as error:
             _log.error("offset %d of partition %d: %s", record.offset, record.partition, error)
             return
-        tell(content)
+        if record.topic == CONTENT.name:
+            listener.content(value)
+        elif record.topic == CREATIVE.name:
+            listener.creative(key, value)
+        else:
+            listener.price(key.removeprefix(self._store), value)
 
 
 class KafkaProofChannel:

@@ -1,26 +1,48 @@
-"""What the player needs from outside: the content that concerns its screen, and a way for proofs.
+"""What the player needs from outside: what concerns its screen, a way for proofs, and files.
 
-Both are Kafka in `kafka.py`; tests put fakes behind them.
+The first two are Kafka in `kafka.py`; tests put fakes behind them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from streams.contracts.signage import Content, Play
+from streams.contracts.signage import Content, Creative, MediaFile, Play
+from streams.contracts.store import Price
 
-#: Called with each newest content of the screen, or None when it was deleted.
-OnContent = Callable[[Content | None], None]
+
+class Listener(Protocol):
+    """Is told what concerns the screen."""
+
+    def content(self, content: Content | None) -> None:
+        """The newest content of the screen, None when it was deleted."""
+        ...
+
+    def playlist(self, message: bytes) -> None:
+        """The newest playlist of the screen, as it came."""
+        ...
+
+    def creative(self, creative_id: str, creative: Creative | None) -> None:
+        """A creative was published, or (None) withdrawn."""
+        ...
+
+    def price(self, sku: str, price: Price | None) -> None:
+        """A price of the store, None when it was deleted."""
+        ...
+
+    def logged(self, at_ms: int) -> None:
+        """A record has just arrived that was written at this time by its writer's clock."""
+        ...
 
 
 class ContentFeed(Protocol):
-    """The content of one screen: the newest value at the start, then every change."""
+    """What the log says to one screen: the newest at the start, then every change."""
 
     @property
     def connected(self) -> bool:
         """Whether the source is there now."""
         ...
 
-    async def run(self, on_content: OnContent) -> None:
+    async def run(self, listener: Listener) -> None:
         """Follow until cancelled; a source that is away is waited for."""
         ...
 
@@ -34,4 +56,12 @@ class ProofChannel(Protocol):
 
     async def close(self) -> None:
         """Let go of the connection."""
+        ...
+
+
+class MediaSource(Protocol):
+    """Where the files of a playlist come from."""
+
+    async def fetch(self, file: MediaFile) -> bytes:
+        """The bytes of a file, which are then verified. Raises MediumError."""
         ...

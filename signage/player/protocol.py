@@ -1,20 +1,26 @@
 """What page and service say to each other, one JSON object a WebSocket message (PROTOCOL.md)."""
 
+import hashlib
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from signage.player.stage import Ask
 from streams.contracts.base import Id, Sentence
-from streams.contracts.signage import Arm, ReasonCode
+from streams.contracts.signage import Arm, PriceShown, ReasonCode
 
 #: A page says little; a longer message is not one of ours.
 MAX_MESSAGE_BYTES = 16 * 1024
 
 
 class Preload(Struct, frozen=True, kw_only=True, tag="preload"):
-    """Service to page, once: what it may be asked to show, so that it can be fetched early."""
+    """Service to page, first and whenever it changes: what it may be asked to show, so that it can
+    be fetched early. `ask` is the address for shoppers whose code (`/qr.svg`) the page shows.
+    """
 
     urls: tuple[str, ...]
+    ask: str | None = None
 
 
 class Show(Struct, frozen=True, kw_only=True, tag="show"):
@@ -77,6 +83,19 @@ def media_url(media: str, sha256: str) -> str:
     return f"/media/{media}?sha256={sha256[:16]}"
 
 
+def filled_url(ask: Ask) -> str:
+    """Where a play's creative is served. A template with other prices is another page."""
+    creative = ask.programme.creative
+    url = media_url(creative.media, creative.sha256)
+    return f"{url}&prices={prices_key(ask.prices)}" if ask.prices else url
+
+
+def prices_key(prices: Sequence[PriceShown]) -> str:
+    """Names some prices in an address."""
+    values = "|".join(f"{each.sku}={each.price}{each.currency}" for each in prices)
+    return hashlib.sha256(values.encode()).hexdigest()[:16]
+
+
 def show(ask: Ask) -> Show:
     """The message that asks the page for a play."""
     creative = ask.programme.creative
@@ -85,7 +104,7 @@ def show(ask: Ask) -> Show:
         decision_id=ask.programme.decision_id,
         creative_id=creative.creative_id,
         version=creative.version,
-        url=media_url(creative.media, creative.sha256),
+        url=filled_url(ask),
         alt_text=creative.alt_text,
         reason=ask.programme.reason,
         sentence=ask.programme.sentence,

@@ -2,40 +2,46 @@
 
 import asyncio
 import contextlib
+import datetime as dt
+import logging
 import socket
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 import uvicorn
 from fastapi import FastAPI
 
 from signage.catalogue import Catalogue
-from signage.errors import PlayerError
+from signage.errors import PlayerError, SpoolFullError
+from signage.media import MediaArchive
+from signage.player.certificate import Certificate, own_certificate
+from signage.player.clock import Reading, SteadyClock, system_reading
 from signage.player.conductor import Conductor
 from signage.player.kafka import KafkaContentFeed, KafkaProofChannel
-from signage.player.ports import ContentFeed, ProofChannel
+from signage.player.pairing import Pairing
+from signage.player.ports import ContentFeed, MediaSource, ProofChannel
+from signage.player.prices import Prices
 from signage.player.proofs import ProofKeeper
 from signage.player.protocol import MAX_MESSAGE_BYTES
+from signage.player.rest import rest_creative
+from signage.player.sources import FolderSource, HttpSource
 from signage.player.spool import Spool
-from signage.player.stage import Now, Place, Stage
-from signage.player.web import create_app
+from signage.player.stage import Place, Stage
+from signage.player.supply import Supply
+from signage.player.web import OwnLibrary, create_app
 from signage.settings import PlayerSettings
+from signage.signing import Trust
+from streams.contracts.signage import Content, Creative
+from streams.contracts.store import Price
 
-#: How late a turn of the rotation may begin or a content expire: no eye sees it.
-_TICK_S = 0.1
+_log = logging.getLogger(__name__)
+
 #: How much of a play's duration a kill may cost.
 _HEARTBEAT_S = 1.0
 #: Connections to a player: a page, some mirrors, some look-ups.
 _MAX_CONNECTIONS = 64
 _GRACE_S = 2
-
-
-def system_now() -> Now:
-    """This machine's clocks."""
-    return Now(int(time.time() * 1000), time.monotonic_ns() // 1_000_000)
 
 
 class Player:
@@ -47,37 +53,90 @@ class Player:
         catalogue: Catalogue,
         feed: ContentFeed,
         proofs: ProofChannel,
-        clock: Callable[[], Now] = system_now,
+        clock: SteadyClock,
+        supply: Supply | None,
     ) -> None:
         self._settings = settings
         self._feed = feed
-        self._socket = _bind(settings.player_host, settings.player_port)
+        self._clock = clock
+        self.supply = supply
+        self.certificate: Certificate | None = None
+        pairing = None
+        if settings.paired:
+            now = dt.datetime.now(dt.UTC)
+            self.certificate = own_certificate(settings.folder, settings.player_host, now)
+            pairing = Pairing(settings.folder)
+        self._socket = bind(settings.player_host, settings.player_port)
         self.port: int = self._socket.getsockname()[1]
+        self._keeper = ProofKeeper(self._first_spool(), proofs, self._open_spool)
+        place = Place(settings.store_id, settings.area_id, settings.screen_id, settings.player)
+        prices = Prices()
+        stage = Stage(
+            place,
+            catalogue.creatives if supply is None else (),
+            settings.rotation_slot_ms,
+            lambda: str(uuid4()),
+            rest=rest_creative(),
+            prices_of=prices.shown,
+        )
+        self.conductor = Conductor(
+            stage,
+            clock,
+            self._keeper.keep,
+            prices=prices,
+            ask=settings.player_shopper_url or None,
+            doubts=lambda: clock.note,
+        )
+        library = supply or OwnLibrary(catalogue)
+        self.app: FastAPI = create_app(settings, library, self.conductor, self._health, pairing)
+
+    def _open_spool(self) -> Spool:
+        settings = self._settings
+        return Spool(
+            settings.folder.with_name(f"{settings.folder.name}.sqlite"),
+            settings.spool_max_rows,
+            settings.spool_reserve_mb * 1024 * 1024,
+        )
+
+    def _first_spool(self) -> Spool | None:
+        """None where the disk is full: the screen plays all the same."""
         try:
-            spool = Spool(
-                settings.state / "players" / f"{quote(settings.player, safe='')}.sqlite",
-                settings.spool_max_rows,
-            )
+            return self._open_spool()
+        except SpoolFullError as error:
+            _log.error("%s", error)
+            return None
         except PlayerError:
             self._socket.close()
             raise
-        self._spool = spool
-        self._keeper = ProofKeeper(spool, proofs)
-        place = Place(settings.store_id, settings.area_id, settings.screen_id, settings.player)
-        stage = Stage(place, catalogue.creatives, settings.rotation_slot_ms, lambda: str(uuid4()))
-        self.conductor = Conductor(stage, clock, self._keeper.keep)
-        self.app: FastAPI = create_app(settings, catalogue, self.conductor, self._health)
 
     def _health(self) -> dict[str, Any]:
-        return {
+        health: dict[str, Any] = {
             "kafka": self._feed.connected,
             "proofs_waiting": self._keeper.waiting,
-            "proofs_dropped": self._spool.dropped,
+            "proofs_dropped": self._keeper.dropped,
         }
+        # Said only where there is something to say: probes compare the usual answer.
+        if not self._keeper.on_disk:
+            health["proofs_on_disk"] = False
+        if self._clock.note is not None:
+            health["clock"] = self._clock.note
+        if self.supply is not None:
+            playlist = self.supply.playlist
+            health["playlist"] = None if playlist is None else playlist.version
+            health["refused"] = dict(self.supply.refused)
+        return health
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Play until `stop` is set; `ready` is called once the page can be opened."""
-        await self._keeper.start()
+        anchor = await self._keeper.start()
+        if anchor is not None:
+            self._clock.resume(anchor)
+        if self.supply is not None:
+            self.supply.tell = self.conductor.stock
+            held = await asyncio.to_thread(self.supply.load)
+            if held is not None:
+                self.conductor.stock(held)
+        tls = self.certificate
         server = _Server(
             uvicorn.Config(
                 self.app,
@@ -89,14 +148,18 @@ class Player:
                 server_header=False,
                 limit_concurrency=_MAX_CONNECTIONS,
                 timeout_graceful_shutdown=_GRACE_S,
+                ssl_certfile=None if tls is None else tls.certificate,
+                ssl_keyfile=None if tls is None else tls.key,
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[self._socket]))
         others = [
-            asyncio.create_task(self._feed.run(self.conductor.content)),
+            asyncio.create_task(self._feed.run(self)),
             asyncio.create_task(self._tick()),
             asyncio.create_task(self._beat()),
         ]
+        if self.supply is not None:
+            others.append(asyncio.create_task(self.supply.run()))
         stopping = asyncio.create_task(stop.wait())
         watched = [stopping, serving, *others, *self._keeper.tasks]
         try:
@@ -117,14 +180,36 @@ class Player:
     async def _tick(self) -> None:
         while True:
             self.conductor.tick()
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(self._settings.tick_ms / 1000)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_S)
             playing = self.conductor.playing
             if playing is not None:
-                await self._keeper.heartbeat(playing.play_id, self.conductor.playing_for_ms())
+                lasted_ms = self.conductor.playing_for_ms()
+                await self._keeper.heartbeat(playing.play_id, lasted_ms, self._clock.anchor())
+
+    def content(self, content: Content | None) -> None:
+        """See `Listener`."""
+        self.conductor.content(content)
+
+    def playlist(self, message: bytes) -> None:
+        """See `Listener`; a player without trusted keys follows no playlist."""
+        if self.supply is not None:
+            self.supply.take(message)
+
+    def creative(self, creative_id: str, creative: Creative | None) -> None:
+        """See `Listener`."""
+        self.conductor.creative(creative_id, creative)
+
+    def price(self, sku: str, price: Price | None) -> None:
+        """See `Listener`."""
+        self.conductor.price(sku, price)
+
+    def logged(self, at_ms: int) -> None:
+        """See `Listener`."""
+        self._clock.logged(at_ms)
 
 
 class _Server(uvicorn.Server):
@@ -154,7 +239,8 @@ async def _first(wanted: Any, watched: list[asyncio.Task[Any]]) -> None:
         waiting.cancel()
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A socket to serve on. Raises PlayerError where it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -175,19 +261,34 @@ def create_player(
     *,
     feed: ContentFeed | None = None,
     proofs: ProofChannel | None = None,
-    clock: Callable[[], Now] = system_now,
+    read_clock: Callable[[], Reading] = system_reading,
 ) -> Player:
-    """A player that is ready to run, on Kafka unless told otherwise.
+    """A player that is ready to run, on Kafka unless told otherwise. With trusted keys it shows
+    signed playlists alone, without them the creatives of `catalogue`.
 
     Raises:
         PlayerError: its port is taken, or its spool cannot be opened.
+        KeyFileError: the file of trusted keys cannot be used.
+        PairingError: its certificate cannot be made.
     """
+    supply = None
+    if settings.player_trust is not None:
+        archive = MediaArchive(settings.state).folder
+        sources: list[MediaSource] = [FolderSource(catalogue.files, catalogue.made, archive)]
+        if settings.player_media_url:
+            sources.append(HttpSource(settings.player_media_url))
+        trust = Trust.load(settings.player_trust)
+        supply = Supply(settings.folder, settings.screen_id, trust, sources)
     return Player(
         settings,
         catalogue,
-        feed or KafkaContentFeed(settings.kafka, settings.screen_id, settings.lookback_ms),
+        feed
+        or KafkaContentFeed(
+            settings.kafka, settings.store_id, settings.screen_id, settings.lookback_ms
+        ),
         proofs or KafkaProofChannel(settings.kafka, settings.player),
-        clock,
+        SteadyClock(read_clock),
+        supply,
     )
 
 
@@ -201,6 +302,6 @@ async def run_player(
     """Run a player until `stop` is set; it ends its open play and delivers its proofs first.
 
     Raises:
-        PlayerError: its port is taken, or its spool cannot be opened.
+        PlayerError, KeyFileError, PairingError: as `create_player`.
     """
     await create_player(settings, catalogue).run(stop, ready)

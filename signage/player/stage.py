@@ -2,7 +2,7 @@
 
 `(state, what happened, now) -> (state, what to do)`: asking the page to show something, telling a
 play, refusing a content. The screen never goes dark by decision: without a valid content the
-stage follows its own rotation of the catalogue.
+stage follows the rotation of its repertoire, and where that is empty it shows a fallback picture.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from signage.core import sentences
-from signage.core.eligibility import eligible
 from signage.core.rotation import in_rotation, slot_end_ms
+from signage.player.repertoire import Repertoire, of_catalogue
 from streams.contracts.base import Trace
 from streams.contracts.ids import event_id
-from streams.contracts.signage import Arm, Content, Creative, Play, ReasonCode, StopReason
+from streams.contracts.signage import (
+    Arm,
+    Content,
+    Creative,
+    Play,
+    PriceShown,
+    ReasonCode,
+    StopReason,
+)
 
 #: A creative that could not be shown is left out of the rotation for so long.
 AVOID_MS = 60_000
@@ -25,7 +33,10 @@ _REMEMBERED = 64
 #: A page that is this many shows behind will never catch up on the first.
 _MAX_ASKED = 8
 
-Why = Literal["expired", "too far ahead", "another screen", "unknown creative"]
+Why = Literal["expired", "too far ahead", "another screen", "unknown creative", "no price"]
+
+#: The prices that a creative would show; None where one of them is not known.
+PricesOf = Callable[[Creative], tuple[PriceShown, ...] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,7 @@ class Ask:
 
     play_id: str
     programme: Programme
+    prices: tuple[PriceShown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,7 @@ class Playing:
     programme: Programme
     rendered_at_ms: int
     rendered_mono_ms: int
+    prices: tuple[PriceShown, ...] = ()
 
     def duration_ms(self, now: Now) -> int:
         """How long it has been on the glass."""
@@ -92,8 +105,10 @@ class Playing:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that the stage knows. `asked` are shows that the page has not answered, oldest first."""
+    """All that the stage knows. `asked` are shows that the page has not answered, oldest first;
+    `repertoire` None is the one that the stage was made with."""
 
+    repertoire: Repertoire | None = None
     page: bool = False
     content: Programme | None = None
     waiting: Programme | None = None
@@ -109,28 +124,93 @@ Step = tuple[State, tuple[Output, ...]]
 
 
 class Stage:
-    """The rules of one screen; `mint` makes the id of a play."""
+    """The rules of one screen; `mint` makes the id of a play.
+
+    `rest` is the fallback picture, which comes with the player; `prices_of` knows what a creative
+    would show now.
+    """
 
     def __init__(
-        self, place: Place, creatives: Sequence[Creative], slot_ms: int, mint: Callable[[], str]
+        self,
+        place: Place,
+        creatives: Sequence[Creative],
+        slot_ms: int,
+        mint: Callable[[], str],
+        rest: Creative | None = None,
+        prices_of: PricesOf = lambda _: (),
     ) -> None:
         self._place = place
-        self._known = {(c.creative_id, c.version): c for c in creatives}
-        self._rotation = eligible(creatives, place.screen_id)
-        self._slot_ms = slot_ms
+        self._own = of_catalogue(creatives, place.screen_id, slot_ms)
         self._mint = mint
+        self._rest = rest
+        self._prices_of = prices_of
+
+    def repertoire(self, state: State) -> Repertoire:
+        """What the screen may show."""
+        return state.repertoire or self._own
+
+    def stock(self, state: State, repertoire: Repertoire, now: Now) -> Step:
+        """Another repertoire. What is not in it leaves the glass at once; who was withdrawn stays
+        so.
+        """
+        withdrawn = self.repertoire(state).withdrawn
+        return self._restock(state, replace(repertoire, withdrawn=withdrawn), now)
+
+    def recalled(self, state: State, creative_id: str, now: Now) -> Step:
+        """A creative was withdrawn: it leaves the glass at once and does not come back."""
+        old = self.repertoire(state)
+        return self._restock(state, replace(old, withdrawn=old.withdrawn | {creative_id}), now)
+
+    def returned(self, state: State, creative_id: str, now: Now) -> Step:
+        """A creative that had been withdrawn was published again."""
+        old = self.repertoire(state)
+        if creative_id not in old.withdrawn:
+            return state, ()
+        return self._restock(state, replace(old, withdrawn=old.withdrawn - {creative_id}), now)
+
+    def _restock(self, state: State, repertoire: Repertoire, now: Now) -> Step:
+        def still(programme: Programme | None) -> Programme | None:
+            if programme is None:
+                return None
+            creative = programme.creative
+            known = repertoire.get(creative.creative_id, creative.version, now.wall_ms)
+            return None if known is None else programme
+
+        state = replace(
+            state,
+            repertoire=repertoire,
+            content=still(state.content),
+            waiting=still(state.waiting),
+            fallback=still(state.fallback),
+        )
+        return self.tick(state, now)
+
+    def repriced(self, state: State, sku: str, now: Now) -> Step:
+        """A price has changed: a screen that shows it is asked to show it anew."""
+        last = state.asked[-1] if state.asked else state.playing
+        state, outputs = self.tick(state, now)
+        newest = state.asked[-1] if state.asked else state.playing
+        if last is None or newest is not last or sku not in last.programme.creative.prices:
+            return state, outputs
+        prices = self._prices_of(last.programme.creative)
+        if not state.page or prices is None or prices == last.prices:
+            return state, outputs
+        ask = Ask(self._mint(), last.programme, prices)
+        return replace(state, asked=(*state.asked, ask)[-_MAX_ASKED:]), (*outputs, ask)
 
     def content(self, state: State, content: Content, now: Now) -> Step:
         """The newest content of the log. A repeat changes nothing."""
         if content.decision_id in state.seen:
             return state, ()
-        state = replace(state, seen=(*state.seen, content.decision_id)[-_REMEMBERED:])
-        why = self._refuses(content, now)
-        if why is not None:
-            return state, (Refusal(content.decision_id, why),)
+        creative = self._known(state, content, now)
+        if creative is not None:
+            state = replace(state, seen=(*state.seen, content.decision_id)[-_REMEMBERED:])
+        why = self._refuses(content, creative, now)
+        if creative is None or why is not None:
+            return state, (Refusal(content.decision_id, why or "unknown creative"),)
         programme = Programme(
             decision_id=content.decision_id,
-            creative=self._known[content.creative_id, content.creative_version],
+            creative=creative,
             scheduled_at_ms=content.not_before_ms,
             expires_at_ms=content.expires_at_ms,
             reason=content.reason,
@@ -139,6 +219,10 @@ class Stage:
             trace=content.trace,
         )
         return self.tick(replace(state, waiting=programme), now)
+
+    def lacks(self, state: State, content: Content, now: Now) -> bool:
+        """Whether a content is for this screen, but names a creative that is not here (yet)."""
+        return self._refuses(content, self._known(state, content, now), now) == "unknown creative"
 
     def withdrawn(self, state: State, now: Now) -> Step:
         """The screen's content was deleted from the log."""
@@ -150,6 +234,8 @@ class Stage:
             state = replace(state, content=state.waiting, waiting=None)
         if state.content is not None and state.content.expires_at_ms <= now.wall_ms:
             state = replace(state, content=None)
+        if state.content is not None and not self._showable(state, state.content.creative, now):
+            state = replace(state, content=None)
         state = replace(state, avoid=tuple(a for a in state.avoid if a[1] > now.mono_ms))
         fallback = self._fallback(state, now) if state.content is None else None
         state = replace(state, fallback=fallback)
@@ -159,7 +245,7 @@ class Stage:
             return state, ()
         if last is not None and last.programme.decision_id == wanted.decision_id:
             return state, ()
-        ask = Ask(self._mint(), wanted)
+        ask = Ask(self._mint(), wanted, self._prices_of(wanted.creative) or ())
         return replace(state, asked=(*state.asked, ask)[-_MAX_ASKED:]), (ask,)
 
     def page_came(self, state: State, now: Now) -> Step:
@@ -181,7 +267,7 @@ class Stage:
         gone = state.playing
         over = gone is not None and gone.programme.expires_at_ms <= now.wall_ms
         ended = self._ended(state, now, "finished" if over else "pre-empted")
-        playing = Playing(play_id, ask.programme, now.wall_ms, now.mono_ms)
+        playing = Playing(play_id, ask.programme, now.wall_ms, now.mono_ms, ask.prices)
         later = state.asked[state.asked.index(ask) + 1 :]
         state = replace(state, asked=later, playing=playing)
         return state, (*ended, self._play(playing))
@@ -193,7 +279,10 @@ class Stage:
             return state, ()
         decision_id, creative = ask.programme.decision_id, ask.programme.creative
         told = self._end(
-            Playing(play_id, ask.programme, now.wall_ms, now.mono_ms), 0, "error", error
+            Playing(play_id, ask.programme, now.wall_ms, now.mono_ms, ask.prices),
+            0,
+            "error",
+            error,
         )
         state = replace(
             state,
@@ -211,26 +300,45 @@ class Stage:
         ended = self._ended(state, now, "shutdown")
         return replace(state, page=False, asked=(), playing=None), ended
 
-    def _refuses(self, content: Content, now: Now) -> Why | None:
+    def _known(self, state: State, content: Content, now: Now) -> Creative | None:
+        return self.repertoire(state).get(
+            content.creative_id, content.creative_version, now.wall_ms
+        )
+
+    def _showable(self, state: State, creative: Creative, now: Now) -> bool:
+        known = self.repertoire(state).get(creative.creative_id, creative.version, now.wall_ms)
+        return known is not None and self._prices_of(creative) is not None
+
+    def _refuses(self, content: Content, creative: Creative | None, now: Now) -> Why | None:
         if content.screen_id != self._place.screen_id:
             return "another screen"
-        if (content.creative_id, content.creative_version) not in self._known:
+        if creative is None:
             return "unknown creative"
         if content.expires_at_ms <= max(now.wall_ms, content.not_before_ms):
             return "expired"
         if content.not_before_ms > now.wall_ms + MAX_AHEAD_MS:
             return "too far ahead"
+        if self._prices_of(creative) is None:
+            return "no price"
         return None
 
     def _fallback(self, state: State, now: Now) -> Programme | None:
-        ends = slot_end_ms(now.wall_ms, self._slot_ms)
-        if state.fallback is not None and state.fallback.expires_at_ms == ends:
-            return state.fallback
+        repertoire = self.repertoire(state)
+        ends = slot_end_ms(now.wall_ms, repertoire.slot_ms)
+        old = state.fallback
+        if old is not None and old.expires_at_ms == ends and self._goes_on(state, old, now):
+            return old
         avoid = {creative_id for creative_id, _ in state.avoid}
-        left = [c for c in self._rotation if c.creative_id not in avoid]
-        creative = in_rotation(left, now.wall_ms, self._slot_ms)
+        left = [
+            c
+            for c in repertoire.turn(now.wall_ms)
+            if c.creative_id not in avoid and self._prices_of(c) is not None
+        ]
+        creative = in_rotation(left, now.wall_ms, repertoire.slot_ms) or self._rest
         if creative is None:
             return None
+        if old is not None and creative is self._rest and old.creative is self._rest:
+            return old  # the picture stands still: nothing is shown anew
         name = event_id(self._place.player_id, now.wall_ms, creative.creative_id)
         return Programme(
             decision_id=f"fallback-{name}",
@@ -239,6 +347,11 @@ class Stage:
             expires_at_ms=ends,
             reason="fallback",
             sentence=sentences.FALLBACK,
+        )
+
+    def _goes_on(self, state: State, programme: Programme, now: Now) -> bool:
+        return programme.creative is not self._rest and self._showable(
+            state, programme.creative, now
         )
 
     def _ended(
@@ -268,6 +381,7 @@ class Stage:
             scheduled_at_ms=programme.scheduled_at_ms,
             rendered_at_ms=playing.rendered_at_ms,
             trace=programme.trace,
+            prices=playing.prices,
         )
 
 
@@ -292,4 +406,6 @@ def ended_play(
         success=error is None,
         error=None if error is None else error[:500],
         trace=started.trace,
+        prices=started.prices,
+        clock_note=started.clock_note,
     )

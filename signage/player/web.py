@@ -4,24 +4,31 @@ Nothing is served by joining paths: every file is looked up in a table made at t
 """
 
 import asyncio
-import logging
 import mimetypes
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
-from fastapi import FastAPI, HTTPException, WebSocket, WebSocketDisconnect
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import FastAPI, Header, HTTPException, WebSocket, WebSocketDisconnect
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from signage.catalogue import Catalogue
+from signage.core.template import fill
+from signage.errors import MediumError
 from signage.player import protocol
 from signage.player.conductor import Conductor
+from signage.player.gate import Gate, pairing_routes
+from signage.player.pairing import Pairing
+from signage.player.rest import REST_FILE, REST_MEDIA
+from signage.player.shopper import Shop, language_of, qr_svg, shopper_page
+from signage.player.shopper_words import LANGUAGES
 from signage.settings import PlayerSettings
-
-_log = logging.getLogger(__name__)
+from streams.contracts.signage import Creative
+from streams.contracts.store import Price
 
 STATIC = Path(__file__).parent / "static"
 
@@ -31,7 +38,24 @@ _MAX_BEHIND = 64
 _REPLACED, _SILENT, _BAD_MESSAGE = 4000, 4001, 4002
 
 #: `mimetypes` asks the machine, which may not know them.
-_TYPES = {".woff2": "font/woff2", ".js": "text/javascript", ".css": "text/css"}
+_TYPES = {
+    ".woff2": "font/woff2",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".webp": "image/webp",
+    ".mp4": "video/mp4",
+}
+
+_NO_STORE = {"Cache-Control": "no-store"}
+_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+
+#: The shopper's page holds its own style and nothing else.
+_SHOPPER_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 #: Fingerprinted by `?sha256=`, so it can never change under its address.
 _FOREVER = "public, max-age=31536000, immutable"
@@ -78,27 +102,52 @@ class PageLink:
         return "the page does not read what it is told"
 
 
+class Library(Protocol):
+    """The files of creatives."""
+
+    async def medium(self, path: str) -> bytes | Path | None:
+        """A file by its path below `/media/`, None where there is none. Raises MediumError."""
+        ...
+
+
+class OwnLibrary:
+    """The files of the creatives that came with the player."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    async def medium(self, path: str) -> bytes | Path | None:
+        """See `Library`."""
+        return self._catalogue.files.get(path) or self._catalogue.made.get(path)
+
+
 def create_app(
     settings: PlayerSettings,
-    catalogue: Catalogue,
+    library: Library,
     conductor: Conductor,
     health: Callable[[], Mapping[str, Any]],
+    pairing: Pairing | None = None,
 ) -> FastAPI:
-    """The web application of one player."""
+    """The web application of one player; with `pairing` it is closed to pages without a token."""
     app = FastAPI(title="smartstore player", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(settings.player_host))
-    ancestors = " ".join(("'self'", *settings.player_framed_by))
-    _add_files(app, catalogue, ancestors)
+    page_headers, media_headers = _policies(settings.player_framed_by)
+    if pairing is not None:
+        app.include_router(pairing_routes(pairing, STATIC / "pair.html", page_headers))
+        app.add_middleware(Gate, knows=pairing.knows)
+    _add_files(app, page_headers)
+    _add_media(app, library, conductor, media_headers)
+    _add_shopper(app, settings, conductor)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
-        return JSONResponse({"status": "ok", **health()}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"status": "ok", **health()}, headers=_NO_STORE)
 
     @app.get("/state")
     async def state() -> JSONResponse:
         place = {"screen_id": settings.screen_id, "player_id": settings.player}
         body = {**place, **conductor.report(), **health()}
-        return JSONResponse(body, headers={"Cache-Control": "no-store"})
+        return JSONResponse(body, headers=_NO_STORE)
 
     @app.websocket("/ws")
     async def ws(socket: WebSocket, mirror: bool = False) -> None:
@@ -109,10 +158,6 @@ def create_app(
         await _serve(PageLink(socket), mirror)
 
     async def _serve(link: PageLink, mirror: bool) -> None:
-        creatives = catalogue.creatives
-        link.put(
-            protocol.Preload(urls=tuple(protocol.media_url(c.media, c.sha256) for c in creatives))
-        )
         (conductor.mirror_came if mirror else conductor.page_came)(link)
         speaking = asyncio.create_task(link.speak())
         error = "the page went away"
@@ -131,17 +176,23 @@ def create_app(
     return app
 
 
-def _add_files(app: FastAPI, catalogue: Catalogue, ancestors: str) -> None:
-    page_headers = {
-        "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-        "img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-src 'self'; "
-        f"base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}",
-    }
-    media_headers = {
-        "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; font-src 'self'; media-src 'self'; base-uri 'none'; "
-        f"form-action 'none'; frame-ancestors {ancestors}",
-    }
+def _policies(framed_by: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What the player's own pages may load, and what creatives may: no scripts."""
+    ancestors = " ".join(("'self'", *framed_by))
+    page = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; "
+        f"form-action 'none'; frame-ancestors {ancestors}"
+    )
+    media = (
+        "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "font-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; "
+        f"frame-ancestors {ancestors}"
+    )
+    return {"Content-Security-Policy": page}, {"Content-Security-Policy": media}
+
+
+def _add_files(app: FastAPI, page_headers: Mapping[str, str]) -> None:
     static = _table(path for path in STATIC.iterdir() if path.is_file())
     fonts = _table((STATIC / "fonts").glob("*.woff2"))
 
@@ -157,24 +208,89 @@ def _add_files(app: FastAPI, catalogue: Catalogue, ancestors: str) -> None:
     async def font(name: str) -> FileResponse:
         return _file(_found(fonts, name), "public, max-age=86400", {})
 
+
+def _add_media(
+    app: FastAPI, library: Library, conductor: Conductor, headers: Mapping[str, str]
+) -> None:
     @app.get("/media/{path:path}")
-    async def media(path: str, sha256: str = "") -> FileResponse:
+    async def media(
+        path: str, sha256: str = "", prices: str = "", range: Annotated[str, Header()] = ""
+    ) -> Response:
         cache = _FOREVER if sha256 else "no-cache"
-        return _file(_found(catalogue.files, path), cache, media_headers)
+        if path == REST_MEDIA:
+            return _file(REST_FILE, cache, headers)
+        try:
+            found = await library.medium(path)
+        except MediumError as error:
+            raise HTTPException(409, "refused: this file is not the one that was signed") from error
+        if found is None:
+            raise HTTPException(404, "there is no such file")
+        template = conductor.template(path)
+        if template is not None:
+            found = _filled(template, found, conductor.filling(prices))
+        if isinstance(found, Path):
+            return _file(found, cache, headers)
+        return _part(found, range, {**_headers(Path(path), cache), **headers})
+
+
+def _filled(creative: Creative, page: bytes | Path, prices: Mapping[str, Price] | None) -> bytes:
+    text = (page if isinstance(page, bytes) else page.read_bytes()).decode(errors="replace")
+    filled = None if prices is None else fill(creative, text, prices)
+    if filled is None:
+        raise HTTPException(404, "this price is no longer shown")
+    return filled.text.encode()
+
+
+def _part(data: bytes, wanted: str, headers: dict[str, str]) -> Response:
+    """A file, or the one stretch of it that a browser asks for (films are read in stretches).
+
+    Reference: RFC 9110, 14.1.2.
+    """
+    headers["Accept-Ranges"] = "bytes"
+    match = _RANGE.fullmatch(wanted)
+    if match is None or not (match[1] or match[2]):
+        return Response(data, headers=headers)
+    size = len(data)
+    begin = int(match[1]) if match[1] else max(0, size - int(match[2]))
+    end = min(size - 1, int(match[2])) if match[1] and match[2] else size - 1
+    if begin > end:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+    headers["Content-Range"] = f"bytes {begin}-{end}/{size}"
+    return Response(data[begin : end + 1], 206, headers=headers)
+
+
+def _add_shopper(app: FastAPI, settings: PlayerSettings, conductor: Conductor) -> None:
+    shop = Shop(settings.store_name, settings.store_contact, settings.simulated)
+    # A link that was spoiled by a wrong setting is no reason for a dark screen.
+    code = qr_svg(settings.player_shopper_url) if settings.player_shopper_url else None
+
+    @app.get("/about")
+    async def about(lang: str = "", accept_language: Annotated[str, Header()] = "") -> HTMLResponse:
+        language = lang if lang in LANGUAGES else language_of(accept_language)
+        playing = conductor.playing
+        page = shopper_page(shop, None if playing is None else playing.programme, language)
+        return HTMLResponse(page, headers={**_SHOPPER_HEADERS, **_NO_STORE})
+
+    @app.get("/qr.svg")
+    async def qr() -> Response:
+        if code is None:
+            raise HTTPException(404, "no address for shoppers was named")
+        return Response(code, media_type="image/svg+xml", headers=_NO_STORE)
 
 
 def _file(path: Path, cache: str, headers: Mapping[str, str]) -> FileResponse:
+    told = {**_headers(path, cache), **headers}
+    return FileResponse(path, media_type=told.pop("Content-Type"), headers=told)
+
+
+def _headers(path: Path, cache: str) -> dict[str, str]:
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-    return FileResponse(
-        path,
-        media_type=kind or "application/octet-stream",
-        headers={
-            "Cache-Control": cache,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            **headers,
-        },
-    )
+    return {
+        "Content-Type": kind or "application/octet-stream",
+        "Cache-Control": cache,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
 
 
 def _found(table: Mapping[str, Path], name: str) -> Path:

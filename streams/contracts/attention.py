@@ -76,7 +76,9 @@ class Exposure(Struct, frozen=True, kw_only=True):
 class BasketWindow(Struct, frozen=True, kw_only=True):
     """Basket metrics of one store, slot and arm in one tumbling window of event time.
 
-    `basket_units` and `basket_value` are sums; UPT and ATV are those over `transactions`.
+    `basket_units` and `basket_value` are net sums: `returns` and `voids` are taken off. UPT and ATV
+    are those over `transactions`: sales less voids, never below 0. `experiment_id` names the plan
+    that drew the arm; None outside of one.
     Key of a row: (store_id, window_start_ms, arm, currency).
     """
 
@@ -93,3 +95,6 @@ class BasketWindow(Struct, frozen=True, kw_only=True):
     late: Count
     simulated: bool
     through_offset: Count
+    returns: Count = 0
+    voids: Count = 0
+    experiment_id: Id | None = None

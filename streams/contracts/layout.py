@@ -101,7 +101,8 @@ class Line(_Part, frozen=True, kw_only=True):
 class Screen(_Part, frozen=True, kw_only=True):
     """A screen. `face` is where it hangs on the shelf plane; one that hangs elsewhere has `corners`
     instead: top left, top right, bottom right and bottom left as its viewers see them. `floor` is
-    its exposure zone.
+    its exposure zone. `languages` (BCP 47) are those of the creatives that it takes; all, where
+    none is named.
     """
 
     screen_id: Id
@@ -112,6 +113,7 @@ class Screen(_Part, frozen=True, kw_only=True):
     floor: Polygon | None = None
     width_px: Annotated[int, Meta(ge=16, le=16_384)] = 1080
     height_px: Annotated[int, Meta(ge=16, le=16_384)] = 1920
+    languages: Annotated[tuple[Id, ...], Meta(max_length=16)] = ()
 
     def __post_init__(self) -> None:
         _check_face(self.screen_id, self.face)
@@ -212,7 +214,10 @@ class Camera(_Part, frozen=True, kw_only=True):
 
 
 class StoreLayout(_Part, frozen=True, kw_only=True):
-    """The whole layout of one store: the value of `store.layout.v1` and the layout file."""
+    """The whole layout of one store: the value of `store.layout.v1` and the layout file.
+
+    `contact`: whom shoppers may ask what is measured here (a name, an address, a telephone number).
+    """
 
     store_id: Id
     name: Sentence
@@ -224,6 +229,7 @@ class StoreLayout(_Part, frozen=True, kw_only=True):
     cameras: Annotated[tuple[Camera, ...], Meta(max_length=10_000)] = ()
     lines: Annotated[tuple[Line, ...], Meta(max_length=1_000)] = ()
     staff_areas: Annotated[tuple[StaffArea, ...], Meta(max_length=1_000)] = ()
+    contact: Sentence | None = None
 
     def __post_init__(self) -> None:
         _check_unique("area", [a.area_id for a in self.areas])
@@ -282,6 +288,7 @@ class StoreLayout(_Part, frozen=True, kw_only=True):
             cameras=tuple(c for c in self.cameras if c.area_id == area_id),
             lines=tuple(line for line in self.lines if line.area_id == area_id),
             staff_areas=tuple(s for s in self.staff_areas if s.area_id == area_id),
+            contact=self.contact,
         )
 
 

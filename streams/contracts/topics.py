@@ -10,7 +10,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.contracts import attention, layout, pos, signage, vision
+from streams.contracts import (
+    attention,
+    experiment,
+    layout,
+    learning,
+    playlist,
+    pos,
+    signage,
+    store,
+    vision,
+)
 from streams.contracts.errors import UnknownTopicError
 from streams.contracts.ids import event_id
 
@@ -27,7 +37,8 @@ class Topic:
 
     `key` and `identity` read the record's key and the CloudEvents id off a struct. The id is the
     same for a repeat of the same event. `compact` topics hold whole snapshots: an empty value
-    deletes.
+    deletes. `replay_ms`: an older snapshot is kept for so long beside the newest, since decisions
+    that were made with it may be replayed.
     """
 
     name: str
@@ -37,6 +48,7 @@ class Topic:
     retention_ms: int
     compact: bool = False
     partitions: int = DEFAULT_PARTITIONS
+    replay_ms: int = 0
 
     @property
     def config(self) -> dict[str, str]:
@@ -46,6 +58,8 @@ class Topic:
             policy = {"cleanup.policy": "delete"}
         if self.retention_ms > 0:
             policy["retention.ms"] = str(self.retention_ms)
+        if self.replay_ms > 0:
+            policy["min.compaction.lag.ms"] = str(self.replay_ms)
         return policy
 
 
@@ -72,6 +86,20 @@ CROSSING = Topic(
 BASKET = Topic(
     "pos.basket.v1", pos.Basket, lambda e: e.area_id, lambda e: e.basket_id, 90 * _DAY_MS
 )
+REFUSED = Topic(
+    "pos.refused.v1",
+    pos.RefusedReceipt,
+    lambda e: e.store_id,
+    lambda e: e.refused_id,
+    7 * _DAY_MS,
+)
+DOOR_COUNT = Topic(
+    "store.count.v1",
+    pos.DoorCount,
+    lambda e: e.store_id,
+    lambda e: event_id(e.store_id, e.counter_id, e.from_ms, e.told_at_ms),
+    90 * _DAY_MS,
+)
 CONTENT = Topic(
     "signage.content.v1",
     signage.Content,
@@ -94,12 +122,55 @@ CREATIVE = Topic(
     lambda e: event_id(e.creative_id, e.version),
     0,
     compact=True,
+    replay_ms=90 * _DAY_MS,
+)
+STOCK = Topic(
+    "store.stock.v1",
+    store.Stock,
+    lambda e: store.store_key(e.store_id, e.sku),
+    lambda e: event_id(e.store_id, e.sku, "stock", e.at_ms),
+    0,
+    compact=True,
+)
+PRICE = Topic(
+    "store.price.v1",
+    store.Price,
+    lambda e: store.store_key(e.store_id, e.sku),
+    lambda e: event_id(e.store_id, e.sku, "price", e.valid_from_ms, str(e.price)),
+    0,
+    compact=True,
 )
 LAYOUT = Topic(
     "store.layout.v1",
     layout.StoreLayout,
     lambda e: e.store_id,
     lambda e: e.store_id,
+    0,
+    compact=True,
+    replay_ms=90 * _DAY_MS,
+)
+POLICY = Topic(
+    "signage.policy.v1",
+    learning.PolicySnapshot,
+    lambda e: e.policy_id,
+    lambda e: event_id(e.policy_id, e.version, e.told_by, e.made_at_ms),
+    0,
+    compact=True,
+    replay_ms=30 * _DAY_MS,
+)
+EXPERIMENT = Topic(
+    "signage.experiment.v1",
+    experiment.ExperimentPlan,
+    lambda e: e.store_id,
+    lambda e: event_id(e.experiment_id, e.store_id, e.approved_at_ms, e.stopped_at_ms or 0),
+    0,
+    compact=True,
+)
+PLAYLIST = Topic(
+    "signage.playlist.v1",
+    playlist.Playlist,
+    lambda e: e.screen_id,
+    lambda e: event_id(e.screen_id, e.version),
     0,
     compact=True,
 )
@@ -140,10 +211,17 @@ TOPICS: dict[str, Topic] = {
         AUDIENCE,
         CROSSING,
         BASKET,
+        REFUSED,
+        DOOR_COUNT,
         CONTENT,
         DECISION,
         CREATIVE,
+        STOCK,
+        PRICE,
         LAYOUT,
+        POLICY,
+        EXPERIMENT,
+        PLAYLIST,
         PLAY,
         ATTENTION,
         EXPOSURE,

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field, replace
 
 from streams.contracts.base import Trace
 from streams.contracts.signage import ZoneAttention
-from streams.contracts.vision import Audience, Gaze, GazeBatch
+from streams.contracts.vision import Audience, Gaze, GazeBatch, Presence
 
 #: How long an ended gaze is remembered beyond any window, so that its late 'started' is known.
 _REMEMBER_MS = 30_000
 
 #: Longer than anybody looks at one zone: an open gaze of that age has lost its end.
 _LONGEST_GAZE_MS = 600_000
+
+#: The stays of so long ago still tell how long people stay now; of so many, at the most.
+_STAYS_MS = 60_000
+_MOST_STAYS = 1_000
 
 #: More than an area holds; above it the oldest gazes are given up, so memory stays bounded.
 _MOST_GAZES = 10_000
@@ -55,12 +59,22 @@ class _Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class _Stay:
+    """Somebody stayed in a zone; the few figures of it that a mean needs."""
+
+    target_id: str
+    left_at_ms: int
+    dwell_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class AreaState:
     """What is known of an area; a new one holds nothing."""
 
     gazes: Mapping[str, GazeNow] = field(default_factory=dict)
     gateways: Mapping[str, _Heard] = field(default_factory=dict)
     cameras: Mapping[tuple[str, str], _Camera] = field(default_factory=dict)
+    stays: tuple[_Stay, ...] = ()
     newest_ms: int = 0
 
 
@@ -90,7 +104,8 @@ def step(state: AreaState, event: GazeBatch | Audience) -> AreaState:
         told_at_ms = max(at_ms, camera.heard.at_ms if camera else 0)
         camera = _Camera(_Heard(event.seq, told_at_ms), people)
         gazes = _without_the_unseen(state.gazes, event)
-        state = replace(state, gazes=gazes, cameras={**state.cameras, key: camera})
+        stays = (*state.stays, *map(_stay, event.presences)) if event.presences else state.stays
+        state = replace(state, gazes=gazes, cameras={**state.cameras, key: camera}, stays=stays)
     return _pruned(replace(state, newest_ms=max(state.newest_ms, at_ms)))
 
 
@@ -176,7 +191,30 @@ def _pruned(state: AreaState) -> AreaState:
         gazes=gazes,
         gateways={k: v for k, v in state.gateways.items() if v.at_ms >= oldest_start_ms},
         cameras={k: v for k, v in state.cameras.items() if v.heard.at_ms >= oldest_start_ms},
+        stays=_recent(state.stays, state.newest_ms),
     )
+
+
+def _stay(presence: Presence) -> _Stay:
+    dwell_ms = presence.left_at_ms - presence.entered_at_ms
+    return _Stay(presence.target_id, presence.left_at_ms, dwell_ms)
+
+
+def _recent(stays: tuple[_Stay, ...], now_ms: int) -> tuple[_Stay, ...]:
+    oldest_ms = now_ms - _STAYS_MS
+    if len(stays) <= _MOST_STAYS and all(stay.left_at_ms > oldest_ms for stay in stays):
+        return stays
+    return tuple(stay for stay in stays if stay.left_at_ms > oldest_ms)[-_MOST_STAYS:]
+
+
+def _dwell_ms(stays: Sequence[_Stay], zone_id: str, now_ms: int) -> int | None:
+    """The mean stay of those who left the zone in the last minute; None where nobody did."""
+    told = [
+        stay.dwell_ms
+        for stay in stays
+        if stay.target_id == zone_id and now_ms - _STAYS_MS < stay.left_at_ms <= now_ms
+    ]
+    return sum(told) // len(told) if told else None
 
 
 def moment(
@@ -213,6 +251,7 @@ def moment(
             attention_ms=attention[zone_id],
             watchers=len(watchers[zone_id]),
             people=_people(state, zone_id, now_ms, silence_ms),
+            dwell_ms=_dwell_ms(state.stays, zone_id, now_ms),
         )
         for zone_id in zone_ids
     )

@@ -134,7 +134,8 @@ class AttentionWindows:
                 f"windows of {window_ms} ms cannot begin every {self._hop_ms} ms: make the length "
                 "a multiple of the hop"
             )
-        self._lateness_ms = lateness_ms
+        #: From a window's start until it takes no more.
+        self._closes_after_ms = window_ms + lateness_ms
         self._keep_ms = keep_ms
         self._floor_ms = floor_ms
         self._watermarks = Watermarks()
@@ -185,7 +186,7 @@ class AttentionWindows:
         known, before = target.facts.get(key, _UNKNOWN)
         if known is not None and known.rank >= fact.rank:
             return "repeated"
-        if newest_ms >= self._last_start(told_ms) + self._window_ms + self._lateness_ms:
+        if newest_ms >= told_ms - told_ms % self._hop_ms + self._closes_after_ms:
             return self._count_late(target, fact)
         if clock_ms > target.clock_ms:
             self._advance(fact.target_id, target, clock_ms)
@@ -314,11 +315,12 @@ class AttentionWindows:
 
     def _advance(self, target_id: str, target: _Target, clock_ms: int) -> None:
         """Moves the target's clock and lets go of the windows that are over for good."""
-        crossed = self._last_start(clock_ms) > self._last_start(target.clock_ms)
+        hop_ms, before_ms = self._hop_ms, target.clock_ms
         target.clock_ms = clock_ms
-        if not crossed:
+        if clock_ms - clock_ms % hop_ms <= before_ms - before_ms % hop_ms:
             return
-        for start in [s for s in target.windows if not self._is_kept(target, s, s)]:
+        over_ms = clock_ms - self._window_ms - self._keep_ms
+        for start in [start for start in target.windows if start <= over_ms]:
             if (target_id, start) in self._changed:
                 self._leaving.append(self._row(target_id, start))
                 self._changed.discard((target_id, start))

@@ -76,6 +76,9 @@ def create_app(
 
 async def _read_back(app: StreamsApp, settings: MeasureSettings, measurer: Measurer) -> None:
     assigned = app.storing.assigned()
+    if not assigned:  # more workers than partitions
+        measurer.hold({}, {})
+        return
     async with side_consumer(settings.bootstrap) as side:
         stored = await _mended(app, settings, side)
         # A stamp from the future that was read before moves its source's watermark for so long.

@@ -28,7 +28,7 @@ from streams.core.baskets import BasketWindows
 from streams.core.exposure import Exposures
 from streams.core.facts import Fact
 from streams.core.windows import AttentionWindows, Outcome
-from streams.deadletter import handle_or_bury
+from streams.deadletter import bury
 from streams.errors import DeliveryError, UnknownPlaceError
 from streams.ports import Incoming, Outbox
 from streams.settings import MeasureSettings
@@ -145,7 +145,12 @@ class Measurer:
         """A record of any of the topics. Returns when it may be acknowledged; False where it went
         to the dead letters.
         """
-        return await handle_or_bury(CONSUMER, self._outbox, record, self._handle)
+        try:
+            self._take(record)
+            return True
+        except Exception as error:  # whatever is wrong with one record must not stop the others
+            await bury(CONSUMER, self._outbox, record, error)
+            return False
 
     async def emit(self) -> None:
         """Tells the windows that changed. Those that the broker does not take wait."""
@@ -222,9 +227,6 @@ class Measurer:
             log.warning("%d windows wait: %s", len(records), error)
             return False
         return True
-
-    async def _handle(self, record: Incoming) -> None:
-        self._take(record)
 
     def _take(self, record: Incoming) -> None:
         event = codec.decode(record.topic, record.value)

@@ -6,7 +6,9 @@ The content policy is handed in by whoever builds the application.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import TopicPartition
 
@@ -17,9 +19,10 @@ from streams.contracts.experiment import Experiment
 from streams.contracts.layout import StoreLayout
 from streams.contracts.policy import ContentPolicy
 from streams.contracts.signage import Content
-from streams.contracts.topics import CONTENT, GAZE
+from streams.contracts.topics import CONTENT, EXPERIMENT, GAZE, PLAY
 from streams.errors import ReadBackError
 from streams.faust_app import FaustOutbox, StreamsApp, new_app
+from streams.follow import Followed, Table, follow
 from streams.kafka_log import (
     Record,
     deadline,
@@ -31,6 +34,7 @@ from streams.kafka_log import (
 from streams.metrics import Handled
 from streams.ports import Incoming
 from streams.react import agents
+from streams.react.arms import FollowedArms
 from streams.react.figures import Reacted
 from streams.react.reactor import Reactor
 from streams.settings import ReactSettings
@@ -38,23 +42,37 @@ from streams.settings import ReactSettings
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What a policy is fed: `topics` from their beginning, then plays since `plays_since_ms`."""
+
+    topics: Sequence[str]
+    table: Table
+    plays_since_ms: Callable[[int], int | None]
+
+
 def create_app(
     settings: ReactSettings,
     policy: ContentPolicy,
     layout: StoreLayout,
-    experiment: Experiment,
+    experiment: Experiment | None,
     *,
     ready: Callable[[], None],
+    following: Following | None = None,
 ) -> StreamsApp:
     """The application; `streams.worker.run_worker` runs it. `ready` is called once, when the
     worker has its partitions and knows what the screens show.
+
+    `experiment` draws the arms until a plan of this store is told (None: all control); `following`
+    is what the policy must be fed, if anything. The store's plan is followed in any case.
     """
     app = new_app(settings, group=settings.group, member=settings.member)
-    reactor = Reactor(settings, policy, layout, experiment, FaustOutbox(app), _now_ms)
+    arms = FollowedArms(layout.store_id, experiment)
+    reactor = Reactor(settings, policy, layout, arms, FaustOutbox(app), _now_ms)
     handled = Handled()
     agents.attach(app, reactor, handled)
     app.expose(settings, handled, Reacted(reactor))
-    placed = asyncio.Event()
+    placed, informed = asyncio.Event(), asyncio.Event()
 
     async def let_go() -> None:
         reactor.hold((), {})
@@ -63,8 +81,23 @@ def create_app(
         await _take_over(app, settings, layout, reactor)
         placed.set()
 
+    async def keep_informed() -> None:
+        async def look_again() -> None:
+            if placed.is_set() and informed.is_set():
+                await reactor.tick()
+
+        await follow(
+            settings.bootstrap,
+            _followed(following),
+            _Fed(arms, following),
+            known=informed.set,
+            changed=look_again,
+            over=lambda: bool(app.should_stop),
+        )
+
     async def look_at_the_clock() -> None:
         await placed.wait()
+        await informed.wait()
         liveness.start(settings, settings.group, agents.TOPICS)
         await reactor.tick()
         ready()
@@ -74,8 +107,31 @@ def create_app(
 
     app.when_revoked(let_go)
     app.when_assigned(take_over)
+    app.alongside(keep_informed)
     app.alongside(look_at_the_clock)
     return app
+
+
+class _Fed:
+    """The arms take plans, the policy all else."""
+
+    def __init__(self, arms: FollowedArms, following: Following | None) -> None:
+        self._arms = arms
+        self._following = following
+
+    def take(self, topic: str, key: str, event: Any | None) -> bool:
+        """See `streams.follow.Table`."""
+        if topic == EXPERIMENT.name:
+            self._arms.take(key, event)
+            return True
+        return self._following is not None and self._following.table.take(topic, key, event)
+
+
+def _followed(following: Following | None) -> Followed:
+    if following is None:
+        return Followed((EXPERIMENT.name,), {})
+    since = following.plays_since_ms
+    return Followed((*following.topics, EXPERIMENT.name), {PLAY.name: lambda: since(_now_ms())})
 
 
 async def _take_over(

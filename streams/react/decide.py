@@ -5,15 +5,16 @@ It must never import the policy that decides; that is handed in.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 
 from streams.contracts.base import Trace
-from streams.contracts.experiment import Experiment
 from streams.contracts.ids import event_id
 from streams.contracts.layout import Screen, Zone
 from streams.contracts.policy import Choice, ContentPolicy, Moment
 from streams.contracts.signage import Content, Creative, Decision, ZoneAttention
 from streams.core import attention_now
 from streams.core.attention_now import AreaState
+from streams.react.arms import Arms, Drawn
 
 #: A choice that stays the same is told anew once a third of its hold is over: early enough for a
 #: processor that is away for a while, late enough not to tell it at every glance.
@@ -22,11 +23,12 @@ _RENEW_AT_SHARE_LEFT = 2 / 3
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A screen and the zones of its area."""
+    """A screen and the zones of its area; `clock` is the store's time zone."""
 
     store_id: str
     screen: Screen
     zones: tuple[Zone, ...]
+    clock: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def decide(
     now_ms: int,
     *,
     policy: ContentPolicy,
-    experiment: Experiment,
+    arms: Arms,
     sight: Sight,
 ) -> tuple[Content, Decision] | None:
     """What the screen shall be told at `now_ms`; None where it goes on as it is."""
@@ -57,22 +59,27 @@ def decide(
         window_ms=sight.window_ms,
         silence_ms=sight.silence_ms,
     )
+    drawn = arms.drawn(place.store_id, place.screen.screen_id, now_ms)
+    local = datetime.fromtimestamp(now_ms / 1_000, place.clock)
     moment = Moment(
         store_id=place.store_id,
         area_id=place.screen.area_id,
         screen_id=place.screen.screen_id,
         now_ms=now_ms,
-        arm=experiment.arm(place.store_id, now_ms),
+        arm=drawn.arm,
         attention=attention,
         showing=showing.creative_id if showing else None,
         shown_since_ms=_shown_since_ms(showing) if showing else None,
         shown_reason=showing.reason if showing else None,
+        decided_ms=showing.not_before_ms if showing else None,
+        weekday=local.isoweekday(),
+        minute=local.hour * 60 + local.minute,
     )
     choice = policy.choose(moment)
     if choice is None or _goes_on(showing, choice, moment):
         return None
     trace = _trace(place.zones, state, choice, moment, sight.silence_ms)
-    return _told(moment, choice, showing, trace, policy.version, experiment)
+    return _told(moment, choice, showing, trace, policy.version, drawn)
 
 
 def _shown_since_ms(content: Content) -> int:
@@ -83,9 +90,14 @@ def _goes_on(showing: Content | None, choice: Choice, moment: Moment) -> bool:
     """Whether the screen already shows the choice, in this arm, and long enough to come.
 
     A creative that somebody now looks for is told anew, even if its turn had brought it: from now
-    on it keeps its minimum display, and says why.
+    on it keeps its minimum display, and says why. What chance drew is told whatever it is: a draw
+    that is not logged because it changed nothing would belie the probabilities of those that are.
     """
-    if showing is None or (choice.reason == "attention" and showing.reason != "attention"):
+    if (
+        showing is None
+        or choice.drawn
+        or (choice.reason == "attention" and showing.reason != "attention")
+    ):
         return False
     if (showing.creative_id, showing.creative_version, showing.arm) != (
         choice.creative.creative_id,
@@ -102,7 +114,7 @@ def _told(
     showing: Content | None,
     trace: Trace | None,
     policy_version: str,
-    experiment: Experiment,
+    drawn: Drawn,
 ) -> tuple[Content, Decision]:
     creative = choice.creative
     renews = moment.showing == creative.creative_id
@@ -135,9 +147,9 @@ def _told(
         area_id=moment.area_id,
         screen_id=moment.screen_id,
         decided_at_ms=moment.now_ms,
-        slot_start_ms=experiment.slot_start_ms(moment.now_ms),
+        slot_start_ms=drawn.slot_start_ms,
         arm=moment.arm,
-        arm_probability=experiment.probability(moment.arm),
+        arm_probability=drawn.probability,
         policy_version=policy_version,
         context=moment.attention,
         showing=moment.showing,
@@ -149,6 +161,18 @@ def _told(
         reason=choice.reason,
         sentence=choice.sentence,
         trace=trace,
+        algorithm=choice.algorithm,
+        snapshot=choice.snapshot,
+        features=choice.features,
+        experiment_id=drawn.experiment_id,
+        before_ms=moment.decided_ms,
+        weekday=moment.weekday,
+        minute=moment.minute,
+        stock=choice.stock,
+        priced=choice.priced,
+        shown=choice.shown,
+        barred=choice.barred,
+        adaptive=choice.adaptive,
     )
     return content, decision
 

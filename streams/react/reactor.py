@@ -7,6 +7,8 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streams.contracts import codec
 from streams.contracts.experiment import Experiment
@@ -21,6 +23,7 @@ from streams.deadletter import handle_or_bury
 from streams.errors import DeliveryError, UnknownPlaceError
 from streams.metrics import REACTION_S, Histogram
 from streams.ports import Incoming, Outbox
+from streams.react.arms import Arms, FixedArms
 from streams.react.decide import Place, Sight, decide
 from streams.settings import ReactSettings
 
@@ -37,23 +40,25 @@ class Reactor:
         settings: ReactSettings,
         policy: ContentPolicy,
         layout: StoreLayout,
-        experiment: Experiment,
+        arms: Arms | Experiment,
         outbox: Outbox,
         clock_ms: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._policy = policy
         self._layout = layout
-        self._experiment = experiment
+        self._arms = FixedArms(arms) if isinstance(arms, Experiment) else arms
         self._outbox = outbox
         self._clock_ms = clock_ms
         self._sight = Sight(settings.glance_window_ms, settings.gateway_silence_ms)
+        clock = _time_zone(layout)
         self._places: dict[str, list[Place]] = {
             area.area_id: [
                 Place(
                     layout.store_id,
                     screen,
                     tuple(z for z in layout.zones if z.area_id == area.area_id),
+                    clock,
                 )
                 for screen in layout.screens
                 if screen.area_id == area.area_id
@@ -155,7 +160,7 @@ class Reactor:
                 self._showing.get(screen_id),
                 now_ms,
                 policy=self._policy,
-                experiment=self._experiment,
+                arms=self._arms,
                 sight=self._sight,
             )
             if told is None:
@@ -181,3 +186,12 @@ class Reactor:
         # Of a choice that is only told anew, the gaze may be old.
         if decision.trace is not None and not stays:
             self.reaction_s.note((told_ms - decision.trace.captured_at_ms) / 1_000)
+
+
+def _time_zone(layout: StoreLayout) -> tzinfo:
+    """The store's time zone; UTC where this machine does not know the one that the layout names."""
+    try:
+        return ZoneInfo(layout.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        log.warning("the time zone %r is not known here: hours are UTC", layout.time_zone)
+        return UTC

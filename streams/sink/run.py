@@ -13,18 +13,18 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 from psycopg import AsyncConnection
 
-from streams.contracts.codec import decode
 from streams.contracts.topics import dead_letter_topic
 from streams.metrics import exposed
 from streams.sink.brokerwatch import BrokerWatch
 from streams.sink.database import cannot_connect, place, refuses
-from streams.sink.deadletters import DeadLetters
+from streams.sink.deadletters import Buried, DeadLetters
 from streams.sink.errors import BrokerGoneError, NoSchemaError, NoTopicsError, RefusedError
 from streams.sink.figures import CONSUMER, SinkCounts, Sunk
 from streams.sink.log import LogReader
 from streams.sink.pipeline import OneAhead
 from streams.sink.resume import Place, Rewind, Stored, digest
-from streams.sink.rows import SINK_TOPICS, Unit, units
+from streams.sink.row import Unit
+from streams.sink.rows import SINK_TOPICS, record_units
 from streams.sink.settings import SinkSettings
 from streams.sink.writer import Connection, Writer
 
@@ -214,14 +214,14 @@ class _Sink:
         batch: list[list[Unit]] = []
         good: list[ConsumerRecord] = []
         positions: dict[Place, Stored] = {}
-        buried = 0
+        buried = Buried()
         for record in records:
             try:
-                batch.append(units(record.topic, decode(record.topic, record.value)))
+                batch.append(record_units(record.topic, record.key, record.value, record.timestamp))
                 good.append(record)
             except Exception as error:  # whatever it is, the record is kept and the log goes on
                 await letters.send(record, error)
-                buried += 1
+                buried.note(record, error)
             positions[record.topic, record.partition] = Stored(
                 record.offset + 1,
                 record.timestamp,
@@ -229,9 +229,8 @@ class _Sink:
             )
 
         async def refused(index: int, error: Exception) -> None:
-            nonlocal buried
             await letters.send(good[index], error)
-            buried += 1
+            buried.note(good[index], error)
 
         clock = asyncio.get_running_loop().time
 
@@ -240,11 +239,12 @@ class _Sink:
             async with asyncio.timeout(_WRITE_TIMEOUT_S):
                 self.counts.rows += await writer.write(batch, positions, refused)
             self.counts.records += len(records)
-            self.counts.dead_letters += buried
+            self.counts.dead_letters += buried.count
             self.counts.commits += 1
             self.counts.batch.note(len(records))
             self.counts.transaction_s.note(clock() - began_s)
             self._stored |= positions
+            buried.tell(len(records))
 
         return write()
 

@@ -1,91 +1,9 @@
-"""The tables that the sink fills: columns with their PostgreSQL types, keys, and the statement.
+"""The tables that the sink fills: columns with their PostgreSQL types, and keys.
 
 A test compares them with the migrations.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any
-
-from psycopg import sql
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table. `columns` are (name, PostgreSQL type) in the order of a row's values.
-
-    `newest` names the column whose greatest value wins where a row is told again; without it the
-    first row of a key stays. `key_of` reads the key off a row's values.
-    """
-
-    name: str
-    columns: tuple[tuple[str, str], ...]
-    key: tuple[str, ...]
-    newest: str | None = None
-    key_of: Callable[[tuple[Any, ...]], Any] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        reader = itemgetter(*(self.position(column) for column in self.key))
-        object.__setattr__(self, "key_of", reader)
-
-    def position(self, column: str) -> int:
-        """Where a column's value stands in a row."""
-        return [name for name, _ in self.columns].index(column)
-
-    @property
-    def copies(self) -> bool:
-        """Whether rows may be copied straight in: a repeat changes nothing, and no column is JSON
-        (which a binary copy would encode again).
-        """
-        return self.newest is None and all(kind != "jsonb" for _, kind in self.columns)
-
-    def copy(self) -> sql.Composed:
-        """COPY of whole rows."""
-        return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-            sql.Identifier(self.name), self._names(name for name, _ in self.columns)
-        )
-
-    def known(self) -> sql.Composed:
-        """Which of some keys, one array a column of the key, are in the table already."""
-        kinds = dict(self.columns)
-        # In binary: the text form of an array is escaped item by item.
-        arrays = [sql.SQL("%b::{}[]").format(sql.SQL(kinds[name])) for name in self.key]
-        return sql.SQL("SELECT {} FROM unnest({}) AS asked ({}) JOIN {} USING ({})").format(
-            self._names(self.key),
-            sql.SQL(", ").join(arrays),
-            self._names(self.key),
-            sql.Identifier(self.name),
-            self._names(self.key),
-        )
-
-    def _names(self, names: Iterable[str]) -> sql.Composable:
-        return sql.SQL(", ").join(map(sql.Identifier, names))
-
-    def insert(self) -> sql.Composed:
-        """INSERT of whole columns, one array a column, that leaves what is already there."""
-        names = [sql.Identifier(name) for name, _ in self.columns]
-        arrays = [sql.SQL("%s::{}[]").format(sql.SQL(kind)) for _, kind in self.columns]
-        return sql.SQL("INSERT INTO {} ({}) SELECT * FROM unnest({}) ON CONFLICT ({}) {}").format(
-            sql.Identifier(self.name),
-            sql.SQL(", ").join(names),
-            sql.SQL(", ").join(arrays),
-            sql.SQL(", ").join(map(sql.Identifier, self.key)),
-            self._on_conflict(),
-        )
-
-    def _on_conflict(self) -> sql.Composable:
-        if self.newest is None:
-            return sql.SQL("DO NOTHING")
-        changed = [name for name, _ in self.columns if name not in self.key]
-        return sql.SQL("DO UPDATE SET {} WHERE {}.{} < excluded.{}").format(
-            sql.SQL(", ").join(
-                sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changed
-            ),
-            sql.Identifier(self.name),
-            sql.Identifier(self.newest),
-            sql.Identifier(self.newest),
-        )
+from streams.sink.table import Table
 
 
 def _columns(text: str) -> tuple[tuple[str, str], ...]:
@@ -157,7 +75,8 @@ PRESENCE = Table(
     target_kind text
     entered_at timestamptz
     left_at timestamptz
-    opportunity_ms bigint"""
+    opportunity_ms bigint
+    watched boolean"""
     ),
     key=("presence_id", "entered_at"),
 )
@@ -235,7 +154,10 @@ BASKETS = Table(
     currency text
     basket_units numeric
     basket_value numeric
-    simulated boolean"""
+    simulated boolean
+    kind text
+    transactions smallint
+    voids text"""
     ),
     key=("store_id", "basket_id", "closed_at"),
 )
@@ -250,7 +172,9 @@ BASKET_LINES = Table(
     sku text
     category text
     units numeric
-    net_value numeric"""
+    net_value numeric
+    currency text
+    simulated boolean"""
     ),
     key=("store_id", "basket_id", "closed_at", "line_no"),
 )
@@ -270,7 +194,10 @@ BASKET_METRICS = Table(
     category_units jsonb
     late bigint
     simulated boolean
-    through_offset bigint"""
+    through_offset bigint
+    returns bigint
+    voids bigint
+    experiment_id text"""
     ),
     key=("store_id", "window_start", "arm", "currency"),
     newest="through_offset",
@@ -294,7 +221,13 @@ DECISIONS = Table(
     creative_id text
     creative_version integer
     reason text
-    sentence text"""
+    sentence text
+    algorithm text
+    snapshot text
+    experiment_id text
+    features jsonb
+    stock jsonb
+    barred jsonb"""
         + _TRACE
     ),
     key=("decision_id", "decided_at"),
@@ -316,10 +249,153 @@ PLAYS = Table(
     duration_ms bigint
     stop_reason text
     success boolean
-    error text"""
+    error text
+    seq bigint
+    previous_sha256 text
+    sha256 text
+    clock_note text"""
         + _TRACE
     ),
     key=("play_id", "rendered_at"),
+)
+
+PRICES_SHOWN = Table(
+    "prices_shown",
+    _columns(
+        """
+    play_id text
+    shown_at timestamptz
+    sku text
+    store_id text
+    area_id text
+    screen_id text
+    creative_id text
+    creative_version integer
+    price numeric
+    currency text"""
+    ),
+    key=("play_id", "shown_at", "sku"),
+)
+CREATIVES = Table(
+    "creatives",
+    _columns(
+        """
+    creative_id text
+    version integer
+    published_at timestamptz
+    title text
+    alt_text text
+    language text
+    media text
+    sha256 text
+    owner text
+    kind text
+    campaign text
+    categories jsonb
+    zones jsonb
+    screens jsonb
+    skus jsonb
+    prices jsonb
+    hours jsonb
+    valid_from timestamptz
+    valid_until timestamptz
+    max_plays_per_hour integer
+    budget_plays integer
+    ai_generated boolean
+    label jsonb"""
+    ),
+    key=("creative_id", "version"),
+)
+CREATIVE_WITHDRAWALS = Table(
+    "creative_withdrawals",
+    _columns(
+        """
+    creative_id text
+    withdrawn_at timestamptz"""
+    ),
+    key=("creative_id", "withdrawn_at"),
+)
+EXPERIMENTS = Table(
+    "experiments",
+    _columns(
+        """
+    experiment_id text
+    store_id text
+    told_at timestamptz
+    unit text
+    salt text
+    slot_ms bigint
+    washout_ms bigint
+    adaptive_share double precision
+    outcome text
+    starts_at timestamptz
+    ends_at timestamptz
+    approved_by text
+    approved_at timestamptz
+    hypothesis text
+    stopped_at timestamptz
+    stopped_by text
+    plan jsonb
+    simulated boolean"""
+    ),
+    key=("experiment_id", "store_id"),
+    newest="told_at",
+)
+POLICIES = Table(
+    "policies",
+    _columns(
+        """
+    store_id text
+    policy_id text
+    version integer
+    told_at timestamptz
+    told_by text
+    algorithm text
+    made_at timestamptz
+    reward text
+    features jsonb
+    arms integer
+    gamma double precision
+    floor double precision
+    rewards bigint
+    learned_through timestamptz
+    approved_by text
+    approved_at timestamptz
+    simulated boolean"""
+    ),
+    key=("store_id", "policy_id", "version"),
+    newest="told_at",
+)
+RECEIPTS_REFUSED = Table(
+    "receipts_refused",
+    _columns(
+        """
+    refused_id text
+    store_id text
+    source text
+    place text
+    reason text
+    detail text
+    masked_text text
+    refused_at timestamptz"""
+    ),
+    key=("refused_id", "refused_at"),
+)
+DOOR_COUNTS = Table(
+    "door_counts",
+    _columns(
+        """
+    store_id text
+    counter_id text
+    counted_from timestamptz
+    counted_until timestamptz
+    entering bigint
+    leaving bigint
+    passers_by bigint
+    told_at timestamptz"""
+    ),
+    key=("store_id", "counter_id", "counted_from"),
+    newest="told_at",
 )
 
 #: In the order in which a transaction fills them: the same for every writer, so that no two of
@@ -336,4 +412,11 @@ TABLES = (
     BASKET_METRICS,
     DECISIONS,
     PLAYS,
+    PRICES_SHOWN,
+    CREATIVES,
+    CREATIVE_WITHDRAWALS,
+    EXPERIMENTS,
+    POLICIES,
+    RECEIPTS_REFUSED,
+    DOOR_COUNTS,
 )

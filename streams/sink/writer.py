@@ -10,8 +10,9 @@ from psycopg import AsyncConnection
 
 from streams.sink.errors import FencedError
 from streams.sink.resume import Place, Rewind, Stored
-from streams.sink.rows import Row, Unit, moment
-from streams.sink.tables import TABLES, Table
+from streams.sink.row import Row, Unit, moment
+from streams.sink.table import Table
+from streams.sink.tables import TABLES
 
 #: A value that no attempt will make the database take: the record goes to the dead letters.
 REFUSALS = (

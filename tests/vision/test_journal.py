@@ -93,6 +93,17 @@ def test_what_was_open_is_ended_where_it_was_last_seen(path: Path) -> None:
     assert (dwell.left_at_ms, dwell.censored, dwell.entered_at_ms) == (2_500, True, 500)
 
 
+def test_a_heartbeat_is_noted_once_a_second(path: Path) -> None:
+    dead = JournaledPublisher(Sent(), path)
+    dead.publish(GAZE, gazes(GAZE_EVENT))
+    noted = []
+    for at_ms in range(1_400, 4_000, 200):
+        path.write_bytes(b"old")
+        dead.publish(AUDIENCE, beat(at_ms))
+        noted += [at_ms] if path.read_bytes() != b"old" else []
+    assert noted == [2_400, 3_400]
+
+
 def test_what_was_ended_and_acknowledged_is_not_told_again(path: Path) -> None:
     dead = JournaledPublisher(Sent(), path)
     dead.publish(GAZE, gazes(GAZE_EVENT))

@@ -20,7 +20,7 @@ from vision.ports import Detections, DetectorInfo, Frame, Image
 from vision.settings import GatewaySettings
 
 #: Event times of the nudge and of its end; it takes some seconds until either is believed.
-MOVED_MS, BACK_MS, END_MS, BELIEVED_MS = 10_000, 32_000, 52_000, 10_000
+MOVED_MS, BACK_MS, END_MS, BELIEVED_MS = 10_000, 36_000, 60_000, 16_000
 
 
 def store(shift_px: int = 0) -> Image:

@@ -7,8 +7,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
 from msgspec import json
 
+from streams.contracts.base import Trace
 from streams.contracts.topics import AUDIENCE, GAZE, Topic
-from streams.contracts.vision import Audience
+from streams.contracts.vision import Audience, Gaze, GazeBatch
 from vision import publisher as module
 from vision.errors import PublishError
 from vision.publisher import KafkaPublisher
@@ -25,6 +26,7 @@ class Broker:
         self.topics: list[str] = []
         self.producers = 0
         self.open = 0
+        self.arrived = asyncio.Event()
 
     def fault(self) -> Exception | None:
         return self.faults.pop(0) if self.faults else None
@@ -56,6 +58,7 @@ class Producer:
             self.broker.seqs.append(json.decode(message["value"])["seq"])
             self.broker.topics.append(message["topic"])
             done.set_result(len(self.broker.seqs))
+            self.broker.arrived.set()
         return done
 
 
@@ -136,6 +139,40 @@ async def test_a_full_buffer_drops_heartbeats_first_and_counts() -> None:
         assert await publisher.flush(5)
     assert broker.topics == [GAZE.name] + [AUDIENCE.name] * 9
     assert broker.seqs == [0, 5, 6, 7, 8, 9, 10, 11, 12, 13]
+
+
+def gazes(seq: int, phase: str) -> GazeBatch:
+    trace = Trace(cause_id="x", captured_at_ms=1, inferred_at_ms=2, sent_at_ms=3)
+    over = 2 if phase == "ended" else None
+    gaze = Gaze(
+        gaze_id=f"gaze-{seq}", phase=phase, track_id="t", camera_id="c", target_id="tea",  # type: ignore[arg-type]
+        target_kind="zone", probability=0.8, started_at_ms=1, ended_at_ms=over,
+        calibration_version="1", trace=trace,
+    )  # fmt: skip
+    return GazeBatch(store_id="s", area_id="a", gateway_id="g", seq=seq, events=(gaze,))
+
+
+async def test_what_nobody_waits_for_is_gathered_and_goes_by_itself() -> None:
+    broker = Broker()
+    async with publisher_to(broker) as publisher:
+        for seq in range(3):
+            publisher.publish(GAZE, gazes(seq, "ended"))
+        assert (publisher.unsent, broker.seqs) == (1, [])
+        await asyncio.wait_for(broker.arrived.wait(), 5)
+    assert broker.seqs == [2]
+
+
+async def test_a_gaze_that_begins_is_sent_at_once_after_what_was_gathered() -> None:
+    broker = Broker()
+    async with publisher_to(broker) as publisher:
+        publisher.publish(GAZE, gazes(0, "ended"))
+        publisher.publish(GAZE, gazes(1, "started"))
+        publisher.publish(GAZE, gazes(2, "ended"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert broker.seqs == [1]
+        assert await publisher.flush(5)
+    assert broker.seqs == [1, 2]
 
 
 def as_gaze() -> Topic:

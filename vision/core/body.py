@@ -23,6 +23,12 @@ _BOX_SIGMA = 0.08
 #: A body is some half a metre wide: a walk is 2 widths a second, which changes by 1 within one.
 _SPEED_WIDTHS, _CHANGE_WIDTHS = 2.0, 1.0
 
+#: Heads of people are between these above the floor: of who crouches, and of the tallest.
+_LOWEST_M, _HIGHEST_M = 0.4, 2.4
+
+#: Nearer to the camera than this a direction has no slope that matters.
+_NEAREST_M = 0.1
+
 #: It is never narrower in the picture than this part of its height (people seen from the side).
 _NARROWEST = 0.3
 
@@ -103,7 +109,18 @@ def _sight(
     direction = direction_of(
         camera.direction_to_world(head.direction), head.yaw_sigma_deg, head.pitch_sigma_deg, at_ms
     )
-    return Sight(track, at_ms, place, camera.to_world(head.position_m)[2], direction)
+    return Sight(track, at_ms, place, _height(camera, head, place), direction)
+
+
+def _height(camera: CameraModel, head: HeadPose, place: Place | None) -> float:
+    """How high a head is above the floor that is seen in its direction, over `place`: a face alone
+    tells badly how far away it is, and of a child not at all."""
+    x, y, z = camera.position_m
+    head_x, head_y, height_m = camera.to_world(head.position_m)
+    level_m = math.dist((x, y), (head_x, head_y))
+    if place is not None and level_m > _NEAREST_M:
+        height_m = z + (height_m - z) * math.dist((x, y), place.point_m) / level_m
+    return min(_HIGHEST_M, max(_LOWEST_M, height_m))
 
 
 def advance(body: Body | None, sight: Sight, smoothing_ms: float) -> Body:

@@ -1,9 +1,10 @@
 """Where on the floor a person stands, from the best of what is seen. Pure.
 
-Ankles give the best place, and of a child as of an adult; where they are not seen the head does;
-without a face the length of the trunk, else the breadth of the shoulders. Each has its sigma, and
-the smallest wins, so that somebody who faces away still stays in a zone. Where a box ends says
-nothing: the picture's edge, a shelf or somebody else may cut it off.
+Legs give the best place, and of a child as of an adult (`vision.core.legs`: the ankles of who
+stands, the hips of who sits); where they are not seen the head does; without a face the length of
+the trunk, else the breadth of the shoulders. Each has its sigma, and the smallest wins, so that
+somebody who faces away still stays in a zone. Where a box ends says nothing: the picture's edge, a
+shelf or somebody else may cut it off.
 """
 
 import math
@@ -14,15 +15,16 @@ import numpy.typing as npt
 
 from streams.contracts.layout import Point
 from vision.core import motion as motions
-from vision.core.geometry import CameraModel, meet_floor
+from vision.core.geometry import CameraModel
 from vision.core.head import HeadPose
+from vision.core.legs import from_legs
 from vision.core.motion import Motion
 
 #: (x0, y0, x1, y1), normalised.
 Box = tuple[float, float, float, float]
 
 #: COCO keypoints.
-_SHOULDERS, _HIPS, _ANKLES = (5, 6), (11, 12), (15, 16)
+_SHOULDERS, _HIPS = (5, 6), (11, 12)
 
 #: Shoulder line to hip line, and between the shoulder joints, of an average adult, in metres.
 _TRUNK_M = 0.50
@@ -35,11 +37,6 @@ _SHOULDERS_SIGMA = 0.35
 
 #: A box that ends lower than this is cut off by the picture: its feet are not seen.
 FEET_SEEN = 0.985
-
-#: How high ankles are above the floor, and one sigma of where a network sees them in the picture,
-#: as a part of the box's height: 1 % of a body's, and a step lifts a foot.
-_ANKLE_M = 0.08
-_ANKLE_SIGMA = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,36 +68,15 @@ def locate(
     if head is not None:
         x, y, _ = camera.to_world(head.position_m)
         found.append(Place((x, y), max(head.distance_sigma_m, 0.05), at_ms))
-    ankles = _from_ankles(box, keypoints, camera, min_confidence, at_ms)
-    if ankles is not None:
-        found.append(ankles)
+    legs = from_legs(keypoints, box[3] - box[1], camera, min_confidence)
+    if legs is not None:
+        found.append(Place(*legs, at_ms))
     # Where a face tells better than a trunk at its distance could, the trunk is not looked at.
     if head is None or head.distance_sigma_m > _TRUNK_SIGMA * head.position_m[2]:
         trunk = _from_trunk(keypoints, camera, min_confidence, at_ms)
         if trunk is not None:
             found.append(trunk)
     return min(found, key=lambda place: place.sigma_m, default=None)
-
-
-def _from_ankles(
-    box: Box,
-    keypoints: npt.NDArray[np.float32],
-    camera: CameraModel,
-    min_confidence: float,
-    at_ms: int,
-) -> Place | None:
-    ankles = keypoints[list(_ANKLES)]
-    seen = ankles[ankles[:, 2] >= min_confidence, :2]
-    if not len(seen):
-        return None
-    across, down = (float(value) for value in seen.mean(axis=0))
-    x, y, z = camera.position_m
-    above = (x, y, z - _ANKLE_M)
-    at = meet_floor(above, camera.ray((across, down)))
-    beside = meet_floor(above, camera.ray((across, down + _ANKLE_SIGMA * (box[3] - box[1]))))
-    if at is None or beside is None:
-        return None
-    return Place(at, max(math.dist(at, beside), 0.05), at_ms)
 
 
 def _from_trunk(

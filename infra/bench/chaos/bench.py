@@ -13,9 +13,10 @@ from pydantic import SecretStr
 
 from infra.bench.chaos.feed import Feeder
 from infra.bench.chaos.history import History, history, layout
-from infra.bench.chaos.kills import Killer, RecoveryWatch
+from infra.bench.chaos.kills import Killer
 from infra.bench.chaos.log import dead_letters, read_log
 from infra.bench.chaos.proxy import CuttingProxy
+from infra.bench.chaos.recovery import RecoveryWatch, Timeline
 from infra.bench.chaos.reference import READ_BY, Expected, Rules, expected
 from infra.bench.chaos.report import ChaosReport
 from infra.bench.chaos.settled import until_measured, until_stored
@@ -71,7 +72,10 @@ async def bench_chaos(
 ) -> ChaosReport:
     """The whole run: start, feed and kill, wait until all is told and stored, compare."""
     say("starting the broker and the database")
-    stack = EmbeddedStack(state, settings, parts={"broker", "postgres"}, fresh_broker=True)
+    timeline = Timeline()
+    stack = EmbeddedStack(
+        state, settings, parts={"broker", "postgres"}, fresh_broker=True, listener=timeline
+    )
     async with AsyncExitStack() as entered:
         await entered.enter_async_context(stack)
         await create_topics(stack.broker.bootstrap, _PARTITIONS)
@@ -84,7 +88,7 @@ async def bench_chaos(
         env = environment(state, proxy.bootstrap, dsn) | {"SMARTSTORE_LAYOUT": str(layout_file)}
         for name in ("sink", "measure"):
             await stack.supervisor.start(part(state, name, [name], env))
-        return await _Run(stack, proxy, dsn, plan, say).measured()
+        return await _Run(stack, proxy, dsn, plan, timeline, say).measured()
 
 
 def environment(state: StateFolder, bootstrap: str, dsn: SecretStr) -> dict[str, str]:
@@ -122,12 +126,19 @@ class _Run:
     """From the first message to the figures."""
 
     def __init__(
-        self, stack: EmbeddedStack, proxy: CuttingProxy, dsn: SecretStr, plan: Plan, say: Say
+        self,
+        stack: EmbeddedStack,
+        proxy: CuttingProxy,
+        dsn: SecretStr,
+        plan: Plan,
+        timeline: Timeline,
+        say: Say,
     ) -> None:
         self._supervisor = stack.supervisor
         self._bootstrap = stack.broker.bootstrap
         self._dsn = dsn
         self._plan = plan
+        self._timeline = timeline
         self._say = say
         begin_ms = time.time_ns() // 1_000_000
         self._history: History = history(
@@ -196,7 +207,7 @@ class _Run:
             seed=self._plan.seed,
             minutes=round(self._plan.seconds / 60, 2),
             events=sum(message.events for message in messages),
-            kills=len(killer.at_ms),
+            kills=len(killer.kills),
             lost=lost,
             doubled=doubled,
             invented=invented,
@@ -204,7 +215,8 @@ class _Run:
             dead_letters=len(buried),
             late_counted=late,
             late_true=sum(truth.late.values()),
-            recovery_s=self._watch.recovery(killer.at_ms),
+            recovery_s=self._watch.recovery(killer.kills),
+            slowest=self._watch.slowest(killer.kills, self._timeline),
             equal=lost + doubled + invented == 0,
             dead_letters_equal=buried == truth.dead_letters,
             delivered=self._feeder.delivered,

@@ -8,21 +8,14 @@ client can make up for.
 import asyncio
 import random
 import signal
-import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-import psycopg
-from pydantic import SecretStr
-
 from infra.bench.chaos.proxy import CuttingProxy
-from infra.bench.chaos.report import Recovery
 from infra.stack.supervisor import Supervisor
-from streams.contracts.topics import ATTENTION
 
 Kind = Literal["worker", "sink", "postgres", "some connections", "all connections", "broker stalls"]
 
@@ -37,8 +30,6 @@ _KINDS: tuple[Kind, ...] = (
     "broker stalls",
 )
 _STALL_S = (0.5, 3.0)
-_LOOK_EVERY_S = 0.2
-_CONNECT_TIMEOUT_S = 2
 
 
 @dataclass(slots=True)
@@ -51,9 +42,14 @@ class Killer:
     seed: int
     calm_s: tuple[float, float]
     say: Callable[[str], None]
-    at_ms: list[int] = field(default_factory=list)
-    by_kind: Counter[str] = field(default_factory=Counter)
+    #: When what was killed, in epoch milliseconds.
+    kills: list[tuple[int, Kind]] = field(default_factory=list)
     connections_cut: int = 0
+
+    @property
+    def by_kind(self) -> Counter[str]:
+        """How often each was killed."""
+        return Counter(kind for _, kind in self.kills)
 
     async def run(self) -> None:
         """Kills, again and again."""
@@ -64,9 +60,8 @@ class Killer:
             # In rounds, so that a run of a minute has seen all of them.
             deck = deck or draw.sample(_KINDS, len(_KINDS))
             kind = deck.pop()
-            self.say(f"{kind}: kill {len(self.at_ms) + 1}")
-            self.at_ms.append(time.time_ns() // 1_000_000)
-            self.by_kind[kind] += 1
+            self.say(f"{kind}: kill {len(self.kills) + 1}")
+            self.kills.append((time.time_ns() // 1_000_000, kind))
             await self._kill(kind, draw)
             await asyncio.sleep(draw.uniform(*self.calm_s))
 
@@ -86,53 +81,3 @@ class Killer:
                     await asyncio.sleep(draw.uniform(*_STALL_S))
                 finally:
                     self.supervisor.signal("broker", signal.SIGCONT)
-
-
-class RecoveryWatch:
-    """Notes when which windows had come into the database, by the time at which they were told."""
-
-    def __init__(self, dsn: SecretStr) -> None:
-        self._dsn = dsn
-        #: (when it was seen, when the newest stored window had been told), epoch milliseconds.
-        self._seen: list[tuple[int, int]] = []
-
-    async def run(self) -> None:
-        """Looks until it is cancelled; a database that is away is asked again."""
-        while True:
-            with suppress(psycopg.Error):
-                async with await psycopg.AsyncConnection.connect(
-                    self._dsn.get_secret_value(),
-                    autocommit=True,
-                    connect_timeout=_CONNECT_TIMEOUT_S,
-                ) as connection:
-                    while True:
-                        await self._look(connection)
-                        await asyncio.sleep(_LOOK_EVERY_S)
-            await asyncio.sleep(_LOOK_EVERY_S)
-
-    async def _look(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
-        cursor = await connection.execute(
-            "SELECT (extract(epoch FROM max(last_record_at)) * 1000)::bigint FROM stream_offsets "
-            "WHERE topic = %s",
-            [ATTENTION.name],
-        )
-        row = await cursor.fetchone()
-        told_ms = row[0] if row is not None else None
-        if isinstance(told_ms, int) and (not self._seen or told_ms > self._seen[-1][1]):
-            self._seen.append((time.time_ns() // 1_000_000, told_ms))
-
-    def recovery(self, kills_ms: Sequence[int]) -> Recovery:
-        """For each kill, how long until a window told after it was in the database."""
-        took: list[float] = []
-        for kill_ms in kills_ms:
-            seen = next((at for at, told in self._seen if told > kill_ms), None)
-            if seen is not None:
-                took.append((seen - kill_ms) / 1_000)
-        took.sort()
-        return Recovery(
-            p50=round(statistics.median(took), 2) if took else None,
-            p99=round(took[min(len(took) - 1, round(0.99 * len(took)))], 2) if took else None,
-            most=round(took[-1], 2) if took else None,
-            n=len(kills_ms),
-            unseen=len(kills_ms) - len(took),
-        )

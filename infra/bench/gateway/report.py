@@ -70,10 +70,25 @@ class Measured(Struct, frozen=True, kw_only=True):
     video: str
 
 
+class GpuRun(Struct, frozen=True):
+    """Frames a second at one size of batch, from frame to people."""
+
+    batch: int
+    fps: float
+
+
+class GpuReport(Struct, frozen=True):
+    """On a CUDA device; `did_not_run` says in a sentence why there are no runs."""
+
+    network: str
+    runs: list[GpuRun]
+    did_not_run: str | None = None
+
+
 class GatewayReport(Struct, frozen=True, kw_only=True):
     """The bench. `cpu_ratio_to_raw` and `overhead_ms_per_frame` are of the run with the greatest
     ratio; `passed`: every run's ratio is at most 1.10 or its overhead at most 4 ms, and an idle
-    camera costs at most 2 % of a core.
+    camera costs at most 2 % of a core. `gpu`: None where it was not asked for.
     """
 
     configuration: Measured
@@ -85,6 +100,7 @@ class GatewayReport(Struct, frozen=True, kw_only=True):
     passed: bool
     load_before: float
     versions: dict[str, str]
+    gpu: GpuReport | None = None
 
 
 #: The goals.

@@ -109,6 +109,15 @@ async function show(message) {
   tell(message);
 }
 
+// The way to the shoppers' page, in a corner. A screen is out of reach: it is for a phone's camera.
+function ask(url) {
+  const link = document.getElementById("ask");
+  link.hidden = !url;
+  if (!url) return;
+  link.href = url;
+  document.getElementById("code").src = "/qr.svg";
+}
+
 function tell(message) {
   document.documentElement.dataset.playId = message.play_id;
   document.documentElement.dataset.creativeId = message.creative_id;
@@ -119,6 +128,7 @@ function hear(message) {
   if (message.type === "show") {
     show(message);
   } else if (message.type === "preload") {
+    ask(message.ask);
     // Into the browser's cache, so that the first change is as quick as the tenth.
     for (const url of message.urls) fetch(url).catch(() => {});
   } else if (message.type === "stop") {

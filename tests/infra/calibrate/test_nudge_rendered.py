@@ -11,7 +11,7 @@ from infra.layouts import load_layout
 from infra.simulator.camera import ShelfCamera
 from infra.simulator.people import Person
 from streams.contracts.layout import Camera, CameraPose
-from vision.nudge import EVERY_MS, NudgeWatch, landmarks
+from vision.nudge import IN_DOUBT_MS, NudgeWatch, landmarks
 from vision.ports import Image
 
 SIZE = (640, 480)
@@ -60,7 +60,7 @@ def test_people_and_light_are_no_nudge(
     watch = NudgeWatch(camera if learns else known)
     gains = [1.0] * 9 + [0.8, 1.2, 0.8, 1.2]
     for step, gain in enumerate(gains):
-        state = watch.look(lit(frames[step % 9], gain), step * EVERY_MS)
+        state = watch.look(lit(frames[step % 9], gain), step * IN_DOUBT_MS)
         assert not state.nudged
     assert watch.nudges == 0
 
@@ -81,10 +81,10 @@ def test_a_nudge_is_found_and_its_end(
     moved = ShelfCamera(msgspec.structs.replace(pose, **changes), *SIZE)
     watch = NudgeWatch(known)
     for step in range(4):
-        state = watch.look(moved.render(people(step)), step * EVERY_MS)
+        state = watch.look(moved.render(people(step)), step * IN_DOUBT_MS)
     assert state.nudged
     assert state.angle_deg == pytest.approx(angle_deg, rel=0.3, abs=0.2)
     for step in range(4, 8):
-        state = watch.look(frames[step], step * EVERY_MS)
+        state = watch.look(frames[step], step * IN_DOUBT_MS)
     assert not state.nudged
     assert watch.nudges == 1

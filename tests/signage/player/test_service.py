@@ -14,10 +14,11 @@ import websockets
 
 from signage.catalogue import load_catalogue
 from signage.errors import PlayerError, ProofSendError, SpoolError
+from signage.player.clock import Reading
 from signage.player.headless import HeadlessPage
-from signage.player.ports import OnContent
+from signage.player.ports import Listener
 from signage.player.service import Player, create_player
-from signage.player.stage import Now, ended_play
+from signage.player.stage import ended_play
 from signage.settings import PlayerSettings
 from streams.contracts.signage import Content, Play
 
@@ -34,9 +35,9 @@ class FakeKafka:
         self.proofs: list[Play] = []
         self.connected = True
 
-    async def run(self, on_content: OnContent) -> None:
+    async def run(self, listener: Listener) -> None:
         while True:
-            on_content(await self.contents.get())
+            listener.content(await self.contents.get())
 
     async def send(self, plays: Sequence[Play]) -> None:
         if not self.connected:
@@ -57,6 +58,7 @@ def settings_for(state: Path, **fields: Any) -> PlayerSettings:
         "player_port": 0,
         "rotation_slot_ms": 3_600_000,
         "flush_ms": 1_000,
+        "spool_reserve_mb": 0,
     }
     return PlayerSettings(**{**values, **fields})
 
@@ -203,16 +205,16 @@ async def test_proofs_made_while_the_broker_is_away_are_kept_for_the_next_start(
 async def test_a_content_expires_on_the_players_own_clock(
     settings: PlayerSettings, kafka: FakeKafka, make_content: MakeContent
 ) -> None:
-    clock = [Now(1_700_000_000_000, 0)]
+    clock = [Reading(1_700_000_000_000, 0, 0)]
     player = create_player(
-        settings, load_catalogue(), feed=kafka, proofs=kafka, clock=lambda: clock[0]
+        settings, load_catalogue(), feed=kafka, proofs=kafka, read_clock=lambda: clock[0]
     )
     async with running(player), connect(player) as page:
         await next_show(page)
         await kafka.contents.put(make_content())
         await acknowledge(page, await next_show(page))
         await until(lambda: player.conductor.playing is not None)
-        clock[0] = Now(1_700_000_030_000, 30_000)
+        clock[0] = Reading(1_700_000_030_000, 30_000, 30_000)
         show = await next_show(page)
         assert show["reason"] == "fallback"
         await acknowledge(page, show)

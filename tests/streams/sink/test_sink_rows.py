@@ -10,8 +10,18 @@ import pytest
 from streams.contracts import topics
 from streams.contracts.attention import AttentionWindow, BasketWindow, Exposure
 from streams.contracts.base import Trace
-from streams.contracts.pos import Basket, BasketLine
-from streams.contracts.signage import Candidate, Decision, Play, ZoneAttention
+from streams.contracts.errors import UndecodableError
+from streams.contracts.experiment import ExperimentPlan
+from streams.contracts.learning import ArmSums, PolicySnapshot
+from streams.contracts.pos import Basket, BasketLine, DoorCount, RefusedReceipt
+from streams.contracts.signage import (
+    Candidate,
+    Creative,
+    Decision,
+    Play,
+    PriceShown,
+    ZoneAttention,
+)
 from streams.contracts.vision import (
     Audience,
     Crossing,
@@ -21,8 +31,9 @@ from streams.contracts.vision import (
     GazeBatch,
     Presence,
 )
-from streams.sink.rows import SINK_TOPICS, Row, moment, units
-from streams.sink.tables import TABLES
+from streams.sink.row import Row, moment
+from streams.sink.rows import SINK_TOPICS, record_units, units
+from streams.sink.tables import CREATIVE_WITHDRAWALS, TABLES
 from streams.sink.writer import in_key_order
 
 _TRACE = Trace(cause_id="g", captured_at_ms=1_000, inferred_at_ms=1_050, sent_at_ms=1_060)
@@ -184,6 +195,65 @@ _AUDIENCE = Audience(
 )
 
 
+_CREATIVE = Creative(
+    creative_id="cr",
+    version=2,
+    title="Tea",
+    alt_text="A cup",
+    language="en",
+    media="tea/index.html",
+    sha256="0" * 64,
+    owner="us",
+    campaign="spring",
+    budget_plays=100,
+    skus=("x",),
+)
+_PLAN = ExperimentPlan(
+    experiment_id="e",
+    store_id="s",
+    unit="store-slot",
+    salt="salt",
+    slot_ms=1_800_000,
+    washout_ms=300_000,
+    adaptive_share=0.5,
+    outcome="basket_value",
+    starts_at_ms=0,
+    ends_at_ms=None,
+    approved_by="Ms Weber",
+    approved_at_ms=1,
+    hypothesis="Tea sells more.",
+)
+_POLICY = PolicySnapshot(
+    policy_id="bandit",
+    version=3,
+    algorithm="bandit",
+    made_at_ms=5_000,
+    store_id="s",
+    features=("bias",),
+    arms=(ArmSums(creative_id="cr", rewards=4, a=(4.0,), b=(2.0,)),),
+    rewards=4,
+)
+_REFUSED = RefusedReceipt(
+    refused_id="r",
+    store_id="s",
+    source="day.csv",
+    place="line 7",
+    reason="quantity",
+    detail="line 1 has 8000000 units",
+    masked_text="7;x;<16 digits>",
+    refused_at_ms=9_000,
+)
+_COUNT = DoorCount(
+    store_id="s",
+    counter_id="door",
+    from_ms=0,
+    until_ms=900_000,
+    entering=12,
+    passers_by=80,
+    told_at_ms=900_500,
+)
+
+
 def _values(row: Row) -> dict[str, Any]:
     return dict(zip([name for name, _ in row.table.columns], row.values, strict=True))
 
@@ -236,7 +306,7 @@ _ONE_ROW = [
         _DECISION,
         "decisions",
         {
-            "context": '[{"zone_id":"tea","attention_ms":800,"watchers":1,"people":2}]',
+            "context": msgspec.json.encode(_DECISION.context).decode(),
             "showing": None,
             "captured_at": moment(1_000),
         },
@@ -247,6 +317,36 @@ _ONE_ROW = [
         "plays",
         {"duration_ms": 5_000, "rendered_at": moment(1_640), "cause_id": None, "sent_at": None},
     ),
+    (
+        topics.CREATIVE.name,
+        _CREATIVE,
+        "creatives",
+        {"published_at": moment(7_000), "campaign": "spring", "skus": '["x"]', "label": None},
+    ),
+    (
+        topics.EXPERIMENT.name,
+        _PLAN,
+        "experiments",
+        {"told_at": moment(7_000), "slot_ms": 1_800_000, "ends_at": None, "simulated": False},
+    ),
+    (
+        topics.POLICY.name,
+        _POLICY,
+        "policies",
+        {"version": 3, "arms": 1, "features": '["bias"]', "approved_at": None},
+    ),
+    (
+        topics.REFUSED.name,
+        _REFUSED,
+        "receipts_refused",
+        {"reason": "quantity", "masked_text": "7;x;<16 digits>", "refused_at": moment(9_000)},
+    ),
+    (
+        topics.DOOR_COUNT.name,
+        _COUNT,
+        "door_counts",
+        {"entering": 12, "leaving": None, "passers_by": 80, "told_at": moment(900_500)},
+    ),
 ]
 
 
@@ -256,7 +356,7 @@ _ONE_ROW = [
 def test_an_event_leaves_one_row(
     topic: str, event: Any, table: str, expected: dict[str, Any]
 ) -> None:
-    ((row,),) = units(topic, event)
+    ((row,),) = units(topic, event, 7_000)
     assert row.table.name == table
     assert _values(row).items() >= expected.items()
 
@@ -266,7 +366,9 @@ def test_a_basket_and_its_lines_are_one_unit() -> None:
     assert _values(head)["basket_units"] == Decimal(1)
     assert _values(head)["basket_value"] == Decimal("2.25")
     assert _values(head)["simulated"] is True
+    assert _values(head)["transactions"] == 1
     assert [_values(line)["line_no"] for line in (first, second)] == [1, 2]
+    assert _values(second)["currency"] == "EUR"
     assert _values(second)["net_value"] == Decimal("-1.25")
 
 
@@ -302,11 +404,41 @@ def test_what_has_only_begun_leaves_no_row(topic: str, event: Any) -> None:
     assert units(topic, event) == []
 
 
+def test_a_void_takes_a_transaction_back() -> None:
+    void = msgspec.structs.replace(_BASKET, basket_id="v", kind="void", voids="b")
+    ((head, *_),) = units(topics.BASKET.name, void)
+    assert _values(head).items() >= {"kind": "void", "transactions": -1, "voids": "b"}.items()
+    with pytest.raises(ValueError, match="voids"):
+        Basket(**{**msgspec.structs.asdict(_BASKET), "kind": "void"})
+
+
+_PRICED = msgspec.structs.replace(
+    _PLAY, prices=(PriceShown(sku="x", price=Decimal("2.49"), currency="EUR"),)
+)
+
+
+def test_a_price_is_logged_when_it_is_shown_and_once() -> None:
+    begun = msgspec.structs.replace(_PRICED, phase="started", duration_ms=None, stop_reason=None)
+    ((price,),) = units(topics.PLAY.name, begun)
+    assert _values(price).items() >= {"sku": "x", "shown_at": moment(1_640)}.items()
+    (_, (again,)) = units(topics.PLAY.name, _PRICED)
+    assert again.table.key_of(again.values) == price.table.key_of(price.values)
+
+
+def test_an_empty_value_withdraws_a_creative_and_nothing_else() -> None:
+    ((row,),) = record_units(topics.CREATIVE.name, b"cr", None, 8_000)
+    assert (row.table, row.values) == (CREATIVE_WITHDRAWALS, ("cr", moment(8_000)))
+    assert record_units(topics.EXPERIMENT.name, b"s", None, 8_000) == []
+    with pytest.raises(UndecodableError):
+        record_units(topics.GAZE.name, b"a", None, 8_000)
+
+
 def test_every_table_is_filled_by_a_topic() -> None:
     cases = [(topic, event) for topic, event, _, _ in _ONE_ROW] + [(topics.BASKET.name, _BASKET)]
     assert {topic for topic, _ in cases} == set(SINK_TOPICS)
+    cases.append((topics.PLAY.name, _PRICED))
     filled = {row.table for topic, event in cases for unit in units(topic, event) for row in unit}
-    assert filled == set(TABLES)
+    assert filled | {CREATIVE_WITHDRAWALS} == set(TABLES)
 
 
 def test_moments_are_exact_to_the_millisecond() -> None:

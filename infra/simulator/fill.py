@@ -1,0 +1,75 @@
+"""Writes simulated weeks into a database that has our schema: to look at the pages before a store
+has had any."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import psycopg
+from psycopg import sql
+from pydantic import SecretStr
+
+from infra.simulator.errors import SimulatorError
+from infra.simulator.weeks import Event
+from streams.sink.database import cannot_connect
+from streams.sink.row import Row
+from streams.sink.rows import units
+
+_AT_ONCE = 20_000
+
+Progress = Callable[[int], None]
+
+
+def fill(dsn: SecretStr, events: Iterable[Event], progress: Progress) -> int:
+    """Write the rows of all events in one transaction; returns how many. `progress` is told so far.
+
+    Raises:
+        SimulatorError: the database does not answer, lacks our schema, or holds such rows already.
+    """
+    try:
+        with psycopg.connect(dsn.get_secret_value(), connect_timeout=5) as connection:
+            return _write(connection, events, progress)
+    except psycopg.errors.UndefinedTable as error:
+        raise SimulatorError(
+            "the database lacks our tables; run `smartstore db migrate` before"
+        ) from error
+    except psycopg.errors.UniqueViolation as error:
+        raise SimulatorError(
+            "the database holds these simulated weeks already; take another --seed, or an empty "
+            "database"
+        ) from error
+    except psycopg.Error as error:
+        raise SimulatorError(cannot_connect(dsn, error)) from error
+
+
+def _write(
+    connection: psycopg.Connection[tuple[object, ...]], events: Iterable[Event], progress: Progress
+) -> int:
+    waiting: dict[str, list[Row]] = defaultdict(list)
+    written = held = 0
+    for topic, event in events:
+        for unit in units(topic.name, event):
+            for row in unit:
+                waiting[row.table.name].append(row)
+                held += 1
+        if held >= _AT_ONCE:
+            written += _flush(connection, waiting)
+            held = 0
+            progress(written)
+    written += _flush(connection, waiting)
+    progress(written)
+    return written
+
+
+def _flush(
+    connection: psycopg.Connection[tuple[object, ...]], waiting: dict[str, list[Row]]
+) -> int:
+    done = 0
+    for name, rows in waiting.items():
+        columns = sql.SQL(", ").join(sql.Identifier(c) for c, _ in rows[0].table.columns)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(name), columns)
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row.values)
+        done += len(rows)
+    waiting.clear()
+    return done
