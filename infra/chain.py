@@ -74,7 +74,9 @@ class Plan:
 
     `seconds` None means until stopped, or until the file's end. `headless` reads the players'
     pages by a program. `adaptive_share` of the slots of `slot_ms` react, the others are control.
-    `restless`: one simulated shopper at a time, who stays and never stops looking about.
+    `restless`: one simulated shopper at a time, who stays and never stops looking about. Screens
+    `on_glass` are left to a browser that somebody else opens, also when headless. `picture_px` is
+    the size of simulated pictures.
     """
 
     layout_path: Path
@@ -91,6 +93,8 @@ class Plan:
     slot_ms: int
     web_port: int | None = None
     restless: bool = False
+    on_glass: frozenset[str] = frozenset()
+    picture_px: tuple[int, int] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -308,6 +312,7 @@ class Chain:
         web_port = self.plan.web_port or free_port()
         self.web_url = f"http://{LOOPBACK}:{web_port}/"
         parts = [self._part(stack, name, [name]) for name in ("sink", "measure", "react")]
+        parts.append(self._part(stack, "upkeep", ["db", "upkeep"]))
         env = {
             "SMARTSTORE_LEARN_SIMULATED": str(self.simulated),
             "SMARTSTORE_LEARN_PUBLISH_MS": str(_LEARN_PUBLISH_MS),
@@ -353,38 +358,63 @@ class Chain:
         if not self.plan.headless:
             return []
         for screen_id, url in self.player_urls.items():
+            if screen_id in self.plan.on_glass:
+                continue
             told = partial(self.companion.rendered, screen_id) if self.companion else None
             port = int(url.rsplit(":", 1)[1].strip("/"))
             self._pages.append(HeadlessPage(LOOPBACK, port, told))
         return [asyncio.create_task(page.run(stop)) for page in self._pages]
 
+    @property
+    def _gateways(self) -> dict[str, str]:
+        """The gateways' names by area; there is one for each area with a camera."""
+        areas = sorted({camera.area_id for camera in self.plan.layout.cameras})
+        one = len(areas) == 1
+        return {area: "gateway" if one else f"gateway-{area}" for area in areas}
+
+    def truth_file(self, area_id: str) -> Path:
+        """Where the simulated store tells what really happened in an area."""
+        name = self._gateways[area_id].removeprefix("gateway")
+        return self.state.run / f"truth{name}.jsonl"
+
     def _camera_parts(self, stack: EmbeddedStack) -> list[Part]:
-        """The gateway, and the till of a simulated store."""
+        """The gateways, and the till of a simulated store."""
         self.source_start_ms = _now_ms()
         start = ["--start-ms", str(self.source_start_ms)]
-        gateway = ["gateway", "--stats", str(self._stats), *start]
         parts = []
+        if self.simulated:
+            till = ["till", "--seed", str(self.plan.seed), *start]
+            parts.append(self._part(stack, "till", till))
+        for number, (area, name) in enumerate(self._gateways.items()):
+            parts.append(self._gateway(stack, area, name, number, start))
+        return parts
+
+    def _gateway(
+        self, stack: EmbeddedStack, area: str, name: str, number: int, start: list[str]
+    ) -> Part:
+        gateway = ["gateway", "--area", area, "--stats", str(self._stats(name)), *start]
         if self.plan.camera_file is not None:
             gateway += ["--camera", str(self.plan.camera_file.resolve())]
         elif self.plan.webcam is not None:
             gateway += ["--webcam", str(self.plan.webcam)]
         else:
-            gateway += ["--simulate", "--seed", str(self.plan.seed)]
-            till = ["till", "--seed", str(self.plan.seed), *start]
-            parts.append(self._part(stack, "till", till))
-        env = {
-            "SMARTSTORE_PREVIEW_PORT": str(self._preview_port),
-            "SMARTSTORE_TRUTH_FILE": str(self.state.run / "truth.jsonl"),
-        }
+            gateway += ["--simulate", "--seed", str(self.plan.seed + number)]
+        env = {"SMARTSTORE_TRUTH_FILE": str(self.truth_file(area))}
+        if number == 0:
+            env["SMARTSTORE_PREVIEW_PORT"] = str(self._preview_port)
+        if self.plan.picture_px is not None:
+            width, height = self.plan.picture_px
+            env["SMARTSTORE_PICTURE_WIDTH_PX"] = str(width)
+            env["SMARTSTORE_PICTURE_HEIGHT_PX"] = str(height)
         restart: Restart = "always" if self.simulated else "on_failure"
-        return [*parts, self._part(stack, "gateway", gateway, restart=restart, env=env)]
+        return self._part(stack, name, gateway, restart=restart, env=env)
 
-    @property
-    def _stats(self) -> Path:
-        return self.state.run / "gateway.json"
+    def _stats(self, gateway: str) -> Path:
+        return self.state.run / f"{gateway}.json"
 
     async def _wait_for_the_end(self, stack: EmbeddedStack, stop: asyncio.Event) -> None:
-        ends: list[Awaitable[object]] = [stop.wait(), stack.supervisor.wait("gateway")]
+        ends: list[Awaitable[object]] = [stop.wait()]
+        ends += [stack.supervisor.wait(name) for name in self._gateways.values()]
         if self.companion is not None:
             ends.append(self.companion.during(self))
         tasks = [asyncio.ensure_future(end) for end in ends]
@@ -404,7 +434,7 @@ class Chain:
         """Gateway first, so that its last events reach everybody; the sink last, to write all."""
         supervisor = stack.supervisor
         running = set(supervisor.names)
-        for name in ("gateway", "till"):
+        for name in (*self._gateways.values(), "till"):
             if name in running:
                 await supervisor.stop_part(name)
         if running >= set(_READ_BY):
@@ -420,7 +450,7 @@ class Chain:
             "measure",
             *sorted(n for n in running if n.startswith("player-")),
         ]
-        for name in [*order, "sink", "web"]:
+        for name in [*order, "sink", "web", "upkeep"]:
             if name in running:
                 await supervisor.stop_part(name)
 
@@ -432,14 +462,16 @@ class Chain:
         began_ms: int,
         seconds: float,
     ) -> Report:
-        stats = self._read_stats()
+        stats = [self._read_stats(name) for name in self._gateways.values()]
         rows = await asyncio.to_thread(count_rows, self._dsn)
         errors = [*self.errors, *stack.supervisor.errors]
         cameras: list[CameraReport] = []
         detector = Detector(name=model.name, sha256=model.sha256)
-        if stats is not None:
-            cameras, detector = stats.cameras, stats.detector
-            errors += stats.errors
+        for each in stats:
+            if each is not None:
+                cameras += each.cameras
+                detector = each.detector
+                errors += each.errors
         if tally.undecodable:
             errors.append(f"{tally.undecodable} records in the log could not be decoded")
         first = tally.first_change_ms
@@ -472,11 +504,11 @@ class Chain:
             return sum(page.rendered for page in self._pages)
         return len(tally.plays_started)
 
-    def _read_stats(self) -> GatewayStats | None:
+    def _read_stats(self, gateway: str) -> GatewayStats | None:
         try:
-            return msgspec.json.decode(self._stats.read_bytes(), type=GatewayStats)
+            return msgspec.json.decode(self._stats(gateway).read_bytes(), type=GatewayStats)
         except (OSError, msgspec.DecodeError) as error:
-            self.errors.append(f"the gateway left no figures ({error})")
+            self.errors.append(f"the {gateway} left no figures ({error})")
             return None
 
 

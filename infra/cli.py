@@ -12,6 +12,7 @@ from infra.db.errors import SchemaError
 from infra.dumps import forbid_core_dumps
 from infra.errors import Interrupted, UserError, os_sentence, sentence
 from infra.exports.errors import ExportError
+from infra.receipts.errors import ReceiptsError
 from infra.simulator.errors import SimulatorError
 from infra.stack.errors import StackError
 from infra.triton.errors import DetectorModelError
@@ -28,6 +29,7 @@ _SENTENCES = (
     StackError,
     DetectorModelError,
     SchemaError,
+    ReceiptsError,
     SignageError,
     SimulatorError,
     ContractError,

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from streams.bundles import BundlingConsumer
 from streams.errors import DeliveryError
 from streams.metrics import Handled, Standing, Telling, exposed
+from streams.sending import MANY, BatchingProducer
 from streams.settings import ProcessorSettings
 from streams.uncancelled import uncancelled
 
@@ -40,6 +41,9 @@ _FETCH_BYTES = 262_144
 #: Bundles that wait for an agent at the most: bounds the memory, and what is lost to a rebalance.
 _WAITING_BUNDLES = 16
 
+#: The windows that a busy store changes within a second.
+_BATCH_BYTES = 131_072
+
 #: A dead letter is as large as the message it holds, and its headers.
 _MAX_REQUEST_BYTES = 1_048_576 + 65_536
 
@@ -52,26 +56,30 @@ class FaustOutbox:
 
     async def deliver(self, records: Sequence[Mapping[str, Any]]) -> None:
         """See `Outbox`."""
-        producer = self._app.producer
+        producer = cast(BatchingProducer, self._app.producer)
         try:
-            pending: list[Awaitable[Any]] = [
-                await producer.send(
-                    record["topic"],
-                    record["key"],
-                    record["value"],
-                    partition=None,
-                    timestamp=None,
-                    headers=record["headers"],
-                )
-                for record in records
-            ]
-            await _all(pending)
+            if len(records) >= MANY:
+                await _all(await producer.send_many(records))
+            else:
+                await _all([await _sent(producer, record) for record in records])
         except (KafkaError, ProducerSendError) as error:
             topics = ", ".join(sorted({str(record["topic"]) for record in records}))
             raise DeliveryError(
                 f"the broker did not take {len(records)} records for {topics} ({error!r}): "
                 "look whether it runs and has these topics"
             ) from error
+
+
+async def _sent(producer: BatchingProducer, record: Mapping[str, Any]) -> Awaitable[Any]:
+    acknowledged: Awaitable[Any] = await producer.send(
+        record["topic"],
+        record["key"],
+        record["value"],
+        partition=None,
+        timestamp=None,
+        headers=record["headers"],
+    )
+    return acknowledged
 
 
 async def _all(pending: Iterable[Awaitable[Any]]) -> None:
@@ -166,6 +174,7 @@ class StoringConsumer(BundlingConsumer):
 
 class _Transport(driver.Transport):
     Consumer = StoringConsumer
+    Producer = BatchingProducer
 
 
 class StreamsApp(faust.App):
@@ -271,6 +280,7 @@ def new_app(settings: ProcessorSettings, *, group: str, member: str) -> StreamsA
         broker_max_poll_records=_MAX_POLL_RECORDS,
         consumer_max_fetch_size=_FETCH_BYTES,
         producer_linger=0.0,
+        producer_max_batch_size=_BATCH_BYTES,
         producer_request_timeout=_REQUEST_TIMEOUT_S,
         producer_max_request_size=_MAX_REQUEST_BYTES,
         stream_wait_empty=True,

@@ -14,6 +14,9 @@ Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Milliseconds = Annotated[int, Field(ge=0, le=3_600_000)]
 Degrees = Annotated[float, Field(gt=0.0, le=90.0)]
 
+#: What decodes video: the first device that opens, software, or one kind of device.
+HardwareDecode = Literal["auto", "never", "vaapi", "cuda", "qsv", "videotoolbox"]
+
 
 class GatewaySettings(BaseSettings):
     """How a gateway reads pictures, asks its detector and hands on its events."""
@@ -39,6 +42,12 @@ class GatewaySettings(BaseSettings):
     camera_frozen_s: Annotated[float, Field(ge=0.0, le=3_600.0)] = Field(
         30.0,
         description="a picture that stands still for so long no longer counts as one, s; 0: never",
+    )
+
+    hardware_decode: HardwareDecode = Field(
+        "auto",
+        description="what decodes the video of network cameras: the first device that opens, "
+        "software, or one kind of device; where none opens, software",
     )
 
     detector_model: str = Field("shopper_detector", description="name of the model in Triton")

@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 from msgspec import Struct
 
-from infra.bench.soak_world import BayDetector, BaySource, BayWorld, Counts, Plan, bay
+from infra.bench.soak_doubts import Counts
+from infra.bench.soak_world import BayDetector, BaySource, BayWorld, Plan, bay
 from infra.layouts import load_layout
 from infra.simulator.metrics import rules_of
 from infra.simulator.sensing import USUAL, Noise

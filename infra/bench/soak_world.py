@@ -4,26 +4,22 @@ The world hands out pictures of one colour, which is their number; the detector 
 such a picture answers from the simulated store. Everything between is the gateway's own.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
-from infra.simulator.aisle import Goal
+from infra.bench.soak_doubts import Counts, clear_counts
 from infra.simulator.crowd import Crowd
 from infra.simulator.guest import Guest
-from infra.simulator.metrics import MetricRules, ShopperTarget, shopper_metrics
-from infra.simulator.people import Person, angles_towards
+from infra.simulator.metrics import MetricRules
+from infra.simulator.people import Person
 from infra.simulator.plan import Manner
 from infra.simulator.population import Density, Shares
 from infra.simulator.sensing import Noise, detections
-from infra.simulator.truth import TrueCrossing, TrueGaze, TrueStay, TrueVisit
-from infra.simulator.visit import Walk
-from infra.simulator.witness import guest_truth
-from streams.contracts.layout import Point, StoreLayout
-from vision.core.geometry import camera_model, contains
+from streams.contracts.layout import StoreLayout
+from vision.core.geometry import camera_model
 from vision.errors import DetectorError
 from vision.ports import Detections, DetectorInfo, Frame, Image
 
@@ -35,36 +31,6 @@ _AWAKE_MS = 2_000
 
 #: Nobody comes in any more for so long before the end: every visit is seen to its end.
 _LAST_MS = 360_000
-
-#: A visit is clear when none of these changes what is counted: standing so far aside (m), a stay
-#: longer or shorter by so much, a gaze longer or shorter by so much (ms).
-_ASIDES: tuple[Point, ...] = ((0.0, 0.0), (0.15, 0.0), (-0.15, 0.0), (0.0, 0.15), (0.0, -0.15))
-_STAY_SLACK_MS = 700
-_GAZE_SLACK_MS = 500
-
-#: Nor is one whose head points at a target, or this far beside it, for this long without looking.
-_BESIDE_DEG = 18.0
-_STARE_MS, _STARE_STEP_MS = 400, 100
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What a long run counts: people with a presence, dwells, gazes and crossings that ended."""
-
-    people: int = 0
-    presences: int = 0
-    stays: int = 0
-    gazes: int = 0
-    crossings: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.people + other.people,
-            self.presences + other.presences,
-            self.stays + other.stays,
-            self.gazes + other.gazes,
-            self.crossings + other.crossings,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +139,7 @@ class BayWorld:
         """Let somebody in whose visit can be counted without a doubt."""
         if self._plan.lone and guest.enter_ms < self._free_ms:
             return
-        counts = self._clear(guest)
+        counts = clear_counts(self._crowd.aisle, self._rules, guest)
         if counts is None:
             self.unclear += 1
             return
@@ -181,122 +147,6 @@ class BayWorld:
         self._there.append(guest)
         # A tracker forgets the one before only after its gap window.
         self._free_ms = guest.leave_ms + _AWAKE_MS
-
-    def _clear(self, guest: Guest) -> Counts | None:
-        """What the visit counts; None where a small error would count something else."""
-        found: set[tuple[object, ...]] = set()
-        for aside in _ASIDES:
-            values, crossings = self._values(_moved(guest, aside))
-            if not all(self._is_clear(value) for value in values):
-                return None
-            counts = Counter(
-                (value.target_id, kind)
-                for value in values
-                for kind, number in (("stay", len(value.stays)), ("gaze", len(value.gazes)))
-                for _ in range(number)
-            )
-            found.add((tuple(sorted(counts.items())), tuple(crossings)))
-        if len(found) != 1 or self._stares(guest):
-            return None
-        values, crossings = self._values(guest)
-        return Counts(
-            people=int(bool(values)),
-            presences=sum(len(value.stays) for value in values),
-            stays=sum(
-                stay.dwell
-                for value in values
-                if value.target_kind == "zone"
-                for stay in value.stays
-            ),
-            gazes=sum(len(value.gazes) for value in values),
-            crossings=len(crossings),
-        )
-
-    def _stares(self, guest: Guest) -> bool:
-        """Whether the head rests so that it seems to look at what it does not look at, for long
-        enough to be a gaze. A look that is too short to be one counts in it: the head points
-        there on its way to the target and back, too.
-        """
-        aisle, runs = self._crowd.aisle, Counter[str]()
-        looked = Counter[str]()
-        for at in range(guest.enter_ms, guest.leave_ms + _STARE_STEP_MS, _STARE_STEP_MS):
-            place, person = guest.place(at), guest.person(min(at, guest.leave_ms - 1))
-            inside = {name for name, floor in aisle.floors if contains(floor, place)}
-            for goal in aisle.goals:
-                name = goal.target_id
-                looks = name in inside and person.target_id == name
-                other = person.target_id in inside
-                if looks or (name in inside and not other and _faces(person, goal)):
-                    runs[name] += _STARE_STEP_MS
-                    looked[name] += looks * _STARE_STEP_MS
-                    continue
-                if runs[name] > _STARE_MS and looked[name] < self._rules[name].fixation_ms:
-                    return True
-                runs[name] = looked[name] = 0
-        return False
-
-    def _values(self, guest: Guest) -> tuple[list[ShopperTarget], list[str]]:
-        lines = list(guest_truth(self._crowd.aisle, guest, guest.leave_ms, opportunity=False))
-        visit = next(line for line in lines if isinstance(line, TrueVisit))
-        stays = [line for line in lines if isinstance(line, TrueStay)]
-        gazes = [line for line in lines if isinstance(line, TrueGaze)]
-        crossings = [line.direction for line in lines if isinstance(line, TrueCrossing)]
-        return shopper_metrics(visit, stays, gazes, self._rules), list(crossings)
-
-    def _is_clear(self, value: ShopperTarget) -> bool:
-        """Whether no stay or gaze is near a threshold."""
-        rules = self._rules[value.target_id]
-        stays = [abs(stay.presence_ms - rules.min_dwell_ms) for stay in value.stays]
-        short = [stay.presence_ms for stay in value.stays]
-        gazes = [gaze.attention_ms - rules.fixation_ms for gaze in value.gazes]
-        stay_gaps = [
-            abs(after.entered_at_ms - before.left_at_ms - rules.gap_ms)
-            for before, after in zip(value.stays, value.stays[1:], strict=False)
-        ]
-        gaze_gaps = [
-            abs(after.started_at_ms - before.ended_at_ms - rules.gaze_gap_ms)
-            for before, after in zip(value.gazes, value.gazes[1:], strict=False)
-        ]
-        dwells = stays if value.target_kind == "zone" else []
-        return (
-            all(off >= _STAY_SLACK_MS for off in (*dwells, *short, *stay_gaps))
-            and all(off >= _GAZE_SLACK_MS for off in gazes)
-            and all(off >= _GAZE_SLACK_MS for off in gaze_gaps)
-        )
-
-
-def _faces(person: Person, goal: Goal) -> bool:
-    """Whether the head points at a target, or a little beside it."""
-    if person.y_m <= 0:
-        return False
-    angles = [
-        angles_towards(person.x_m, person.y_m, person.eyes_m, corner) for corner in goal.corners
-    ]
-    yaws, pitches = [yaw for yaw, _ in angles], [pitch for _, pitch in angles]
-    across = min(yaws) - _BESIDE_DEG < person.head_yaw_deg < max(yaws) + _BESIDE_DEG
-    return across and (
-        min(pitches) - _BESIDE_DEG < person.head_pitch_deg < max(pitches) + _BESIDE_DEG
-    )
-
-
-def _moved(guest: Guest, by: Point) -> Guest:
-    """The same visit a little aside."""
-    route = guest.route
-    walks = tuple(
-        Walk(
-            walk.from_ms,
-            walk.to_ms,
-            _plus(walk.start, by),
-            _plus(walk.end, by),
-            None if walk.bend is None else (_plus(walk.bend[0], by), _plus(walk.bend[1], by)),
-        )
-        for walk in route.walks
-    )
-    return replace(guest, route=replace(route, walks=walks))
-
-
-def _plus(place: Point, by: Point) -> Point:
-    return place[0] + by[0], place[1] + by[1]
 
 
 class BaySource:

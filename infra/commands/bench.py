@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from infra.commands import gateway_bench, soak, stream_benches, truth
+from infra.commands import gateway_bench, soak, stream_benches, truth, uplift_bench
 from infra.commands.demo import DEMO_LAYOUT, DEMO_SLOT_MS
 from infra.commands.runtime import settings_of
 from infra.errors import UserError
@@ -30,6 +30,7 @@ truth.add_to(app)
 soak.add_to(app)
 gateway_bench.add_to(app)
 stream_benches.add_to(app)
+uplift_bench.add_to(app)
 
 
 @app.callback()

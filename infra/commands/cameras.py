@@ -7,8 +7,9 @@ on a machine.
 """
 
 from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import SecretStr
@@ -20,7 +21,10 @@ from vision.cameras.address import has_password, is_rtsp, split_name, usb_device
 from vision.cameras.file import FileSource, check_video
 from vision.cameras.supervised import SupervisedSource
 from vision.ports import FrameSource
-from vision.settings import GatewaySettings
+from vision.settings import GatewaySettings, HardwareDecode
+
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
 
 #: A webcam's loose plug is found within a minute; a shop's cameras are waited for without end.
 _WEBCAM_PATIENCE_S = 60.0
@@ -136,7 +140,7 @@ def _source(
 
         rules = settings.supervision()
         return SupervisedSource(
-            RtspCamera(SecretStr(address), rules.stall_s),
+            RtspCamera(SecretStr(address), rules.stall_s, _decoder(settings.hardware_decode)),
             rules,
             fps=camera.fps,
             tell=partial(_tell, camera.camera_id),
@@ -148,6 +152,14 @@ def _source(
         )
     check_video(Path(address))
     return FileSource(Path(address), start_ms)
+
+
+@lru_cache(maxsize=1)
+def _decoder(wanted: HardwareDecode) -> "HWAccel | None":
+    """One for all cameras: what it says of itself is said once."""
+    from vision.cameras.hardware import accelerator
+
+    return accelerator(wanted)
 
 
 def _usb(

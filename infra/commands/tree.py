@@ -23,6 +23,7 @@ from infra.commands import (
     notice,
     parts,
     player,
+    receipts,
     shelf,
     topics,
     traces,
@@ -51,6 +52,7 @@ app.add_typer(shelf.price, name="price")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(databases.app, name="db")
+app.add_typer(receipts.app, name="receipts")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(keys.app, name="keys")
 app.add_typer(bench.app, name="bench")

@@ -74,6 +74,11 @@ def html(page: Page, store_name: str, extra: Mapping[str, object] | None = None)
     return template.render(page=page, store_name=store_name, said=said, **(extra or {}))
 
 
+def template(name: str, values: Mapping[str, object]) -> str:
+    """The document of a template of its own."""
+    return _templates().get_template(name).render(**values)
+
+
 def failure(title: str, sentence: str, store_name: str) -> str:
     """The document that says why there is no page."""
     return (

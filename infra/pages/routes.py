@@ -101,6 +101,8 @@ def _around(request: Request, page: Page, period: Period, today: date) -> dict[s
             for name, span in _ranges(today, period.zone)
         ],
         "alerts": (),
+        "started": "started" in request.query_params,
+        "stopped": "stopped" in request.query_params,
     }
 
 

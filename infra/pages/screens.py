@@ -37,12 +37,12 @@ WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
 GROUP BY screen_id, arm, reason ORDER BY screen_id, decisions DESC
 """
 
-#: Every play of the last hour of the day that had one: an hour is what a picture can show whole.
-_HOUR = """
+#: Every play of the newest quarter of an hour of the day: what a picture can show whole.
+_QUARTER = """
 SELECT screen_id, creative_id, rendered_at, duration_ms, captured_at IS NOT NULL AS caused
 FROM plays
 WHERE store_id = %(store)s AND success AND rendered_at < %(until)s AND rendered_at > (
-    SELECT max(rendered_at) - interval '1 hour' FROM plays
+    SELECT max(rendered_at) - interval '15 minutes' FROM plays
     WHERE store_id = %(store)s AND rendered_at >= %(day)s AND rendered_at < %(until)s)
 ORDER BY rendered_at LIMIT 20000
 """
@@ -114,7 +114,7 @@ async def build(ask: Ask) -> Page:
 async def _last_day(ask: Ask, screens: dict[str, str], plays: Sequence[dict[str, Any]]) -> Section:
     begin = datetime.combine(ask.period.last, time.min, ask.period.zone)
     given = {"day": begin}
-    held = await ask.rows(_HOUR, given)
+    held = await ask.rows(_QUARTER, given)
     opens = min((row["rendered_at"] for row in held), default=begin)
     newest = await ask.rows(_NEWEST, given)
     gaps = {row["screen_id"]: row for row in await ask.rows(_GAPS, given)}
@@ -125,21 +125,21 @@ async def _last_day(ask: Ask, screens: dict[str, str], plays: Sequence[dict[str,
         for screen, name in screens.items()
     ]
     marks = [
-        (i * 600.0, f"{(opens + timedelta(minutes=10 * i)).astimezone(ask.period.zone):%H:%M}")
-        for i in range(7)
+        (i * 180.0, f"{(opens + timedelta(minutes=3 * i)).astimezone(ask.period.zone):%H:%M}")
+        for i in range(6)
     ]
     keyed = ", ".join(f"{titles[c]} {_COLOURS[i % len(_COLOURS)]}" for i, c in enumerate(creatives))
     zone = ask.period.zone
     return Section(
         "timeline",
-        f"The last hour of {ask.period.last:%A} {ask.period.last.day} {ask.period.last:%B}",
+        f"The newest quarter of an hour of {ask.period.last:%A %-d %B}",
         "Each stretch is a play on the glass, by its own proof, in the colour of its creative.",
         charts=(
             Chart(
                 "timeline",
                 "",
-                charts.timeline(lanes, 0.0, 3_600.0, marks),
-                "What each screen showed in that hour; the table below names the newest plays.",
+                charts.timeline(lanes, 0.0, 900.0, marks),
+                "What each screen showed then; the table below names the newest plays.",
                 f"Colours: {keyed}." if keyed else "",
             ),
         ),

@@ -27,7 +27,11 @@ def fill(dsn: SecretStr, events: Iterable[Event], progress: Progress) -> int:
     """
     try:
         with psycopg.connect(dsn.get_secret_value(), connect_timeout=5) as connection:
-            return _write(connection, events, progress)
+            written = _write(connection, events, progress)
+            connection.commit()
+            connection.autocommit = True
+            _settle(connection)
+            return written
     except psycopg.errors.UndefinedTable as error:
         raise SimulatorError(
             "the database lacks our tables; run `smartstore db migrate` before"
@@ -58,6 +62,16 @@ def _write(
     written += _flush(connection, waiting)
     progress(written)
     return written
+
+
+def _settle(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """What upkeep would do bit by bit: roll the new rows up, and let the planner know of them."""
+    connection.execute("ANALYZE")
+    while True:
+        row = connection.execute("SELECT aggregates_refresh()").fetchone()
+        if row is None or not row[0]:
+            break
+    connection.execute("ANALYZE")
 
 
 def _flush(

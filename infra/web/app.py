@@ -16,6 +16,7 @@ from pydantic import AnyHttpUrl
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from infra.pages.builders import BUILDERS
+from infra.pages.planning import add_planning
 from infra.pages.render import simulated_words
 from infra.pages.routes import Pages, add_pages
 from infra.web.headers import SecurityHeaders
@@ -63,7 +64,15 @@ def create_web(settings: WebSettings, layout: StoreLayout, hub: Hub) -> FastAPI:
     async def left() -> Response:
         return _json(hub.left())
 
-    add_pages(app, _pages(settings, layout), BUILDERS)
+    pages = _pages(settings, layout)
+    add_pages(app, pages, BUILDERS)
+    add_planning(
+        app,
+        pages,
+        settings.kafka,
+        simulated=settings.web_simulated,
+        true_effect=settings.web_true_effect,
+    )
     _add_events(app, hub)
     _add_control(app, settings.kill_broker_url, hub)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
@@ -151,7 +160,7 @@ def _content_policy(settings: WebSettings) -> str:
             f"img-src 'self' data: {preview}".strip(),  # data: a chart on its way to a PNG
             f"frame-src {player}" if player else "frame-src 'none'",
             "base-uri 'none'",
-            "form-action 'none'",
+            "form-action 'self'",
             "frame-ancestors 'none'",
         )
     )

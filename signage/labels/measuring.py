@@ -5,6 +5,7 @@ The label's picture is looked for in all sizes along the edges; where it is, the
 that of the bright rows on the dark plate.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,8 +23,9 @@ _Box = tuple[int, int, int, int]
 TEXTS = (TEXT, "AI合成", "人工智能生成", "人工智能合成")
 #: The search is made in a small copy: a label of 3 % is 12 pixels high in it, enough to be told.
 _SEARCH_SHORT_PX = 400
-#: Capitals from 3 % to 16 % of the shortest side, each size a fifteenth larger.
-_SMALLEST, _LARGEST, _STEP = 0.03, 0.16, 1.066
+#: Capitals from 3 % to 16 % of the shortest side, each size a sixteenth larger: half of that is
+#: what the likeness bears.
+_SMALLEST, _LARGEST = 0.03, 0.16
 #: Correlation of what is found with the label's picture; text that is none stays below 0.55.
 _MIN_LIKENESS = 0.72
 #: The plate may be this far from an edge, by the shortest side: "at an edge or a corner".
@@ -80,12 +82,7 @@ def _search(grey: Grey, text: str) -> Explicit | None:
     scale = min(1.0, _SEARCH_SHORT_PX / short)
     small = _scaled(grey, scale)
     best: tuple[float, _Box] = (0.0, (0, 0, 0, 0))
-    share = _SMALLEST
-    sizes: set[int] = set()
-    while share <= _LARGEST:
-        sizes.add(max(6, round(share * min(small.shape))))
-        share *= _STEP
-    for capitals in sorted(sizes):
+    for capitals in _sizes(min(small.shape)):
         mark = _drawn(text, capitals)
         if mark.shape[0] >= small.shape[0] or mark.shape[1] >= small.shape[1]:
             break
@@ -104,6 +101,14 @@ def _search(grey: Grey, text: str) -> Explicit | None:
         min(height, y1 + slack),
     )
     return _measure(grey, text, _refined(grey, text, around))
+
+
+def _sizes(short_px: int) -> Iterator[int]:
+    """The heights of capitals that are tried, in pixels of the small copy."""
+    size = max(6, round(_SMALLEST * short_px))
+    while size <= _LARGEST * short_px:
+        yield size
+        size += max(1, size // 16)
 
 
 def _refined(grey: Grey, text: str, around: _Box) -> _Box:

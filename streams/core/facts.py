@@ -52,6 +52,12 @@ class Fact(Struct, frozen=True, kw_only=True, gc=False):
         """Of two tellings of one fact the greater holds: an end before a start."""
         return self.final, self.end_ms, self.amount_ms or 0
 
+    def replaces(self, known: "Fact") -> bool:
+        """Whether it holds rather than `known`, another telling of the same fact."""
+        if self.final is not known.final:  # nearly always
+            return self.final
+        return self.rank > known.rank
+
 
 def overlaps(fact: Fact, start_ms: int, end_ms: int) -> bool:
     """Whether the fact has a part in `[start_ms, end_ms)`; an instant lies where it begins."""

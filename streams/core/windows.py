@@ -184,7 +184,7 @@ class AttentionWindows:
             self._targets[fact.target_id] = target
         key = (fact.kind, fact.fact_id)
         known, before = target.facts.get(key, _UNKNOWN)
-        if known is not None and known.rank >= fact.rank:
+        if known is not None and not fact.replaces(known):
             return "repeated"
         if newest_ms >= told_ms - told_ms % self._hop_ms + self._closes_after_ms:
             return self._count_late(target, fact)
@@ -301,8 +301,10 @@ class AttentionWindows:
         start_ms, end_ms, hop, window_ms = fact.start_ms, fact.end_ms, self._hop_ms, self._window_ms
         first = start_ms - start_ms % hop
         if hop == window_ms and start_ms <= end_ms <= first + hop:
-            # Most lie in one window.
-            return (first,) if self._is_kept(target, first, fact.told_at_ms) else ()
+            # Most lie in one window, and that one is neither old nor to come.
+            clock_ms = target.clock_ms
+            kept = self._floor_ms <= first <= clock_ms < first + window_ms + self._keep_ms
+            return (first,) if kept or self._is_kept(target, first, fact.told_at_ms) else ()
         first = max(start_ms, target.clock_ms - self._keep_ms - window_ms)
         # A time after the frame that told it is a mistake, and must not make windows.
         last = max(start_ms, min(end_ms - 1, fact.told_at_ms))

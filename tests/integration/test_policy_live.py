@@ -170,18 +170,21 @@ class Store:
         )
         await self.tell(topics.EXPOSURE, exposure)
 
+    async def read(self) -> None:
+        batches = await self._consumer.getmany(timeout_ms=100)
+        for records in batches.values():
+            for record in records:
+                event = codec.decode(record.topic, record.value)
+                if isinstance(event, Decision):
+                    self.decisions.append(event)
+                else:
+                    self.snapshots.append(event)
+
     async def until(self, true: Callable[[], Any], what: str) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_S):
                 while not true():
-                    batches = await self._consumer.getmany(timeout_ms=100)
-                    for records in batches.values():
-                        for record in records:
-                            event = codec.decode(record.topic, record.value)
-                            kept: list[Any] = (
-                                self.decisions if isinstance(event, Decision) else self.snapshots
-                            )
-                            kept.append(event)
+                    await self.read()
         assert true(), f"{what}; last decided: {self.decisions[-3:]}"
 
 
@@ -243,12 +246,12 @@ async def test_what_is_learned_is_published_used_once_approved_and_not_doubled_b
                 answered.add(decision.decision_id)
                 await store.watched(decision, 3_000 if decision.creative_id == "tea" else 0)
 
-    for seconds in range(9):
-        await store.look_at("coffee" if seconds % 2 else "tea")
+    for glance in range(6):
+        seen = len(store.decisions)
+        await store.look_at("coffee" if glance % 2 else "tea")
+        await store.until(lambda seen=seen: len(store.decisions) > seen, "a glance draws anew")
         await answer()
-        with suppress(AssertionError):
-            await asyncio.wait_for(store.until(lambda: False, "reading on"), 1.0)
-        if seconds == 4:
+        if glance == 3:
             learner.send_signal(signal.SIGKILL)
             await learner.wait()
             learner = await store.start("learner", **quick)

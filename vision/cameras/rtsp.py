@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.error import ExitError, FFmpegError, InvalidDataError
 from pydantic import SecretStr
 
@@ -33,10 +34,12 @@ class RtspCamera:
     Arguments:
         url: may hold user and password; they appear in no message.
         stall_s: a connection on which nothing comes for so long is given up.
+        device: decodes the video, if it can; else software does.
     """
 
-    def __init__(self, url: SecretStr, stall_s: float = 4.0) -> None:
+    def __init__(self, url: SecretStr, stall_s: float = 4.0, device: HWAccel | None = None) -> None:
         self._url = url
+        self._device = device
         # FFmpeg tells of the first time-out by handing out what it holds, of the second as such.
         self._silence_s = stall_s / 2
         self.name = without_password(url.get_secret_value())
@@ -56,6 +59,7 @@ class RtspCamera:
                 format="rtsp",
                 options=options,
                 timeout=(_OPEN_S, self._silence_s),
+                hwaccel=self._device,
             )
         except (FFmpegError, OSError, ValueError) as error:
             raise CaptureError(

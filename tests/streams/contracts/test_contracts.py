@@ -199,5 +199,5 @@ def test_no_event_of_a_camera_can_hold_a_picture_or_an_embedding(name: str) -> N
 
 def test_every_topic_has_a_policy_that_a_broker_understands() -> None:
     for topic in topics.TOPICS.values():
-        assert set(topic.config) <= {"cleanup.policy", "retention.ms"}
+        assert set(topic.config) <= {"cleanup.policy", "retention.ms", "min.compaction.lag.ms"}
         assert topic.compact == ("compact" in topic.config["cleanup.policy"])

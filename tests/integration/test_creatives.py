@@ -1,0 +1,239 @@
+"""Creatives on a real broker by the command line; their labels read by programs that are not ours;
+the page that shows them in a real browser.
+"""
+
+import asyncio
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from PIL import Image
+from playwright.async_api import async_playwright
+
+from infra.creatives.page import Gallery, serve_gallery
+from infra.latest import latest
+from signage.catalogue import OWN_CREATIVES
+from signage.labels.aigc import Aigc, from_json
+from signage.labels.pictures import label_picture
+from signage.media import MediaArchive
+from streams.contracts.topics import CREATIVE, PRICE, STOCK
+
+LABEL = Aigc(content_producer="ACME Studio", produce_id="P-1")
+
+
+class CommandLine:
+    """`smartstore` as a user types it, with a broker and a state folder."""
+
+    def __init__(self, bootstrap: str, state: Path) -> None:
+        self._env = {
+            **os.environ,
+            "SMARTSTORE_KAFKA": bootstrap,
+            "SMARTSTORE_STATE": str(state),
+            "SMARTSTORE_LAYOUT": "examples/store.yaml",
+            "COLUMNS": "200",
+        }
+
+    async def run(self, *words: object) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "infra", *map(str, words)),
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        out, _ = await process.communicate()
+        return process.returncode or 0, " ".join(out.decode().split())
+
+
+@pytest.fixture
+def smartstore(bootstrap: str, tmp_path: Path) -> CommandLine:
+    return CommandLine(bootstrap, tmp_path / "state")
+
+
+def creative(tmp_path: Path, picture: bytes, version: int = 1) -> tuple[str, Path]:
+    """A folder with an AI-generated poster, of a name that no other test has."""
+    name = f"poster-{uuid.uuid4().hex[:8]}"
+    home = tmp_path / name
+    home.mkdir()
+    (home / "creative.yaml").write_text(
+        f"creative_id: {name}\nversion: {version}\nkind: picture\nfile: poster.png\ntitle: Sun\n"
+        "alt_text: A sun.\nlanguage: en\nowner: test\nai_generated: true\n"
+    )
+    (home / "poster.png").write_bytes(picture)
+    return name, home
+
+
+def poster(color: str = "orange") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (480, 800), color).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.stack
+@pytest.mark.broker
+async def test_a_creative_is_published_once_and_recalled(
+    smartstore: CommandLine, bootstrap: str, tmp_path: Path
+) -> None:
+    name, home = creative(tmp_path, poster())
+    code, said = await smartstore.run("creative", "add", home)
+    assert code == 2
+    assert "it is AI-generated and has no label in its metadata" in said
+
+    plain = home / "poster.png"
+    code, said = await smartstore.run(
+        *("creative", "label", plain, "--producer", "ACME", "--id", "7"),
+        *("--out", tmp_path / "labelled.png"),
+    )
+    assert (code, "AI生成" in said) == (0, True)
+    shutil.copy(tmp_path / "labelled.png", plain)
+    for was in ("new", "the same"):
+        code, said = await smartstore.run("creative", "add", home)
+        assert (code, f": {was}" in said) == (0, True), said
+
+    known = (await latest(bootstrap, CREATIVE))[name]
+    archive = MediaArchive(tmp_path / "state")
+    assert all(archive.intact(file.sha256) for file in known.files)
+    assert known.label is not None
+    assert known.label.content_producer == "ACME"
+    _, said = await smartstore.run("creative", "list")
+    assert name in said
+
+    (home / "poster.png").write_bytes(label_picture(poster("blue"), "png", LABEL))
+    code, said = await smartstore.run("creative", "add", home)
+    assert code == 2
+    assert "versions never change; give it `version: 2`" in said
+
+    code, _ = await smartstore.run("creative", "withdraw", name)
+    assert code == 0
+    assert name not in await latest(bootstrap, CREATIVE)
+    code, said = await smartstore.run("creative", "withdraw", name)
+    assert (code, "is published" in said) == (2, True)
+    # Even when the log has forgotten it, the archive has not.
+    code, said = await smartstore.run("creative", "add", home)
+    assert (code, "versions never change" in said) == (2, True)
+
+
+@pytest.mark.stack
+@pytest.mark.broker
+async def test_stock_and_price_are_told_and_forgotten(
+    smartstore: CommandLine, bootstrap: str
+) -> None:
+    sku = f"sku-{uuid.uuid4().hex[:8]}"
+    assert (await smartstore.run("stock", "set", sku, "2.5"))[0] == 0
+    assert (await smartstore.run("price", "set", sku, "3.49", "--unit-text", "per kg"))[0] == 0
+    stock = {key: each for key, each in (await latest(bootstrap, STOCK)).items() if sku in key}
+    prices = {key: each for key, each in (await latest(bootstrap, PRICE)).items() if sku in key}
+    (key,) = stock
+    assert key == f"{stock[key].store_id}/{sku}"
+    assert str(stock[key].units) == "2.5"
+    assert (str(prices[key].price), prices[key].unit_text) == ("3.49", "per kg")
+    assert (await smartstore.run("price", "unset", sku))[0] == 0
+    assert key not in await latest(bootstrap, PRICE)
+    code, said = await smartstore.run("price", "set", sku, "cheap")
+    assert (code, "is no number" in said) == (2, True)
+    code, said = await smartstore.run("price", "set", sku, "-1")
+    assert (code, "that cannot be told" in said) == (2, True)
+
+
+def _needs(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"DID NOT RUN: there is no {program} on this machine")
+    return found
+
+
+def _json(*command: str) -> Any:
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp"])
+def test_exiftool_reads_the_label_of_a_picture(format: str, tmp_path: Path) -> None:
+    exiftool = _needs("exiftool")
+    out = io.BytesIO()
+    Image.new("RGB", (480, 640), "teal").save(out, format.upper())
+    path = tmp_path / f"labelled.{'jpg' if format == 'jpeg' else format}"
+    path.write_bytes(label_picture(out.getvalue(), format, LABEL))
+    told = _json(exiftool, "-j", "-G1", "-a", "-XMP:all", str(path))[0]
+    values = [value for key, value in told.items() if key.lower() == "xmp-tc260:aigc"]
+    assert [from_json(value if isinstance(value, str) else json.dumps(value)) for value in values]
+    assert len(values) == 1
+    assert "Warning" not in told
+
+
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp"])
+def test_opencv_reads_the_label_of_a_picture(format: str, tmp_path: Path) -> None:
+    """ffprobe shows no XMP of pictures, so the second reader of theirs is another."""
+    import cv2
+
+    out = io.BytesIO()
+    Image.new("RGB", (480, 640), "teal").save(out, format.upper())
+    path = tmp_path / f"labelled.{format}"
+    path.write_bytes(label_picture(out.getvalue(), format, LABEL))
+    _, _, found = cv2.imreadWithMetadata(str(path), cv2.IMREAD_COLOR)
+    (xmp,) = [each.tobytes() for each in found if b"tc260" in each.tobytes()]
+    assert b"<TC260:AIGC>" in xmp
+    assert b"ACME Studio" in xmp
+
+
+def test_exiftool_and_ffprobe_read_the_label_of_a_video(tmp_path: Path) -> None:
+    exiftool, ffprobe = _needs("exiftool"), _needs("ffprobe")
+    import av
+
+    from signage.labels.videos import label_video
+
+    plain, path = tmp_path / "plain.mp4", tmp_path / "labelled.mp4"
+    with av.open(str(plain), "w", format="mp4") as writing:
+        stream = writing.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 360, 480, "yuv420p"
+        for level in range(30):
+            picture = np.full((480, 360, 3), 80 + level, np.uint8)
+            writing.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        writing.mux(stream.encode(None))
+    label_video(plain, path, LABEL)
+    tags = _json(ffprobe, "-v", "error", "-of", "json", "-show_format", str(path))["format"]["tags"]
+    assert from_json(tags["AIGC"]) == LABEL
+    told = _json(exiftool, "-j", "-G1", "-a", "-Keys:all", str(path))[0]
+    value = told["Keys:AIGC"]
+    assert from_json(value if isinstance(value, str) else json.dumps(value)) == LABEL
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_page_of_creatives_shows_them_and_can_be_read_by_all(scheme: Any) -> None:
+    chromium = _needs("chromium")
+    stop, url = asyncio.Event(), asyncio.get_running_loop().create_future()
+    gallery = Gallery.of_folder(OWN_CREATIVES)
+    serving = asyncio.create_task(
+        serve_gallery(gallery, 0, stop=stop, ready=lambda address: url.set_result(address))
+    )
+    problems: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = await browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=scheme)
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        await page.goto(await url)
+        frames = page.locator("iframe")
+        assert await frames.count() == 2 * len(gallery.creatives)
+        await frames.nth(0).scroll_into_view_if_needed()
+        await page.frame_locator("iframe >> nth=0").locator("h1").wait_for()
+        found = await Axe().run(page, options={"iframes": False})
+        assert found.violations_count == 0, found.generate_report()
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        await page.set_viewport_size({"width": 390, "height": 844})
+        narrow = await page.evaluate("document.documentElement.scrollWidth")
+        await browser.close()
+    stop.set()
+    await serving
+    assert problems == []
+    assert (wide, narrow) == (1400, 390)
