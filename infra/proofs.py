@@ -21,7 +21,7 @@ async def read_proofs(bootstrap: str) -> list[bytes]:
             found.append(record.value)
 
     try:
-        async with side_consumer(bootstrap, PLAY.name) as side:
+        async with side_consumer(bootstrap) as side:
             await side.topics()
             numbers = sorted(side.partitions_for_topic(PLAY.name) or ())
             places = [TopicPartition(PLAY.name, number) for number in numbers]

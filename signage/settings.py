@@ -51,6 +51,9 @@ class PlayerSettings(BaseSettings):
     player_id: str = Field("", max_length=128, description="names this player; default the screen")
     player_host: str = Field("127.0.0.1", description="address that the page is served on")
     player_port: int = Field(8100, ge=0, le=65_535, description="port of the page; 0 takes any")
+    player_page: Path | None = Field(
+        None, description="folder with another vendor's index.html, served in place of our page"
+    )
     player_framed_by: tuple[str, ...] = Field(
         (), description="origins that may show the page in a frame (http://127.0.0.1:8000)"
     )

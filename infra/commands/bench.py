@@ -10,7 +10,15 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from infra.commands import gateway_bench, soak, stream_benches, truth, uplift_bench
+from infra.commands import (
+    gateway_bench,
+    latency_bench,
+    recall_bench,
+    soak,
+    stream_benches,
+    truth,
+    uplift_bench,
+)
 from infra.commands.demo import DEMO_LAYOUT, DEMO_SLOT_MS
 from infra.commands.runtime import settings_of
 from infra.errors import UserError
@@ -29,6 +37,8 @@ app = typer.Typer(help="Measure the whole chain on this machine.", no_args_is_he
 truth.add_to(app)
 soak.add_to(app)
 gateway_bench.add_to(app)
+latency_bench.add_to(app)
+recall_bench.add_to(app)
 stream_benches.add_to(app)
 uplift_bench.add_to(app)
 

@@ -195,7 +195,7 @@ def measure(
     store = layout_of(layout)
     pace_fetches()
     settings = settings_of(MeasureSettings, metrics_port=metrics_port)
-    experiment = settings_of(ExperimentSettings).experiment()
+    experiment = settings_of(ExperimentSettings).chosen
     if not run_until_signal(lambda stop: wait_for_broker(settings.kafka, stop)):
         return
     app = create_app(settings, store, experiment, ready=ready_with(ready_file))

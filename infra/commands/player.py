@@ -214,6 +214,12 @@ def certify(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Where the page or program is to connect.")
     ] = 8199,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False, exists=True, help="A folder with the vendor's index.html, to serve."
+        ),
+    ] = None,
     kafka: Kafka = None,
     screen: Annotated[
         str | None,
@@ -237,7 +243,7 @@ def certify(
         from signage.player.certify.page import certify_page
 
         checks = asyncio.run(
-            certify_page(port, wait_s, lambda url: console.print(f"open {url}", markup=False))
+            certify_page(port, wait_s, lambda url: console.print(f"open {url}"), page)
         )
     _print_checks(console, checks)
     if not all(check.passed for check in checks):

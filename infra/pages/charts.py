@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH = 640
+
+#: Of a page; a PDF puts its own in its place.
+FONT = "Helvetica, Arial, sans-serif"
+
 _TEXT = 13
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 24, 12, 28
 _INK, _SOFT, _LINE, _ACCENT, _BEFORE = "#1b2328", "#56626a", "#e3e1da", "#0f766e", "#b9a27a"
@@ -283,7 +287,7 @@ def _svg(height: float, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" '
         f'width="{WIDTH}" height="{height:.0f}" class="chart" aria-hidden="true" '
-        f'font-family="Helvetica, Arial, sans-serif">{"".join(parts)}</svg>'
+        f'font-family="{FONT}">{"".join(parts)}</svg>'
     )
 
 

@@ -12,7 +12,7 @@ from fpdf import FPDF
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from infra.pages import words
+from infra.pages import charts, words
 from infra.pages.model import Page, Table, Unit, Value
 
 #: The pages of the top line, in its order.
@@ -219,7 +219,7 @@ class _Paper(FPDF):
             self.set_font(_FONT, "B", 10)
             self.set_text_color(27, 35, 40)
             self.cell(0, 6, title, new_x="LMARGIN", new_y="NEXT")
-        self.image(io.BytesIO(svg.encode()), w=self.epw)
+        self.image(io.BytesIO(svg.replace(charts.FONT, _FONT).encode()), w=self.epw)
         self.ln(2)
 
     def grid(self, table: Table, rows: list[list[str]]) -> None:

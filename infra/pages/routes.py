@@ -1,6 +1,6 @@
 """The addresses of the pages: each as HTML, CSV and PDF."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import SecretStr
 
+from infra.alerts.watch import Alert
 from infra.pages import render
 from infra.pages.errors import PageError, PagesDatabaseError, PeriodError
 from infra.pages.model import Page
@@ -28,6 +29,7 @@ class Pages:
     layout: StoreLayout
     simulated: str | None
     now: Callable[[], datetime]
+    alerts: Callable[[], Sequence[Alert]] = tuple
 
     @property
     def zone(self) -> ZoneInfo:
@@ -63,7 +65,8 @@ def _add(app: FastAPI, pages: Pages, name: str, build: Builder) -> None:
             page, period = await built(request)
         except PageError as error:
             return _refusal(error, pages)
-        extra = _around(request, page, period, pages.now().astimezone(pages.zone).date())
+        today = pages.now().astimezone(pages.zone).date()
+        extra = {**_around(request, page, period, today), "alerts": pages.alerts()}
         text = render.html(page, pages.layout.name, extra)
         return Response(text, media_type="text/html; charset=utf-8")
 
@@ -100,7 +103,6 @@ def _around(request: Request, page: Page, period: Period, today: date) -> dict[s
             (name, f"{page.path}?{urlencode(_query(span, page.compared))}", span == period)
             for name, span in _ranges(today, period.zone)
         ],
-        "alerts": (),
         "started": "started" in request.query_params,
         "stopped": "stopped" in request.query_params,
     }

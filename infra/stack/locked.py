@@ -30,7 +30,8 @@ class LockedEnvironment:
     """What the lock file names, in a folder of the cache.
 
     `name` begins the folder's name, `title` names it in sentences ("the model server's
-    environment"), `size` says what is fetched; `mend` is what helps where it cannot be.
+    environment"), `size` says what is fetched; `mend` is what helps where it cannot be. `whole`:
+    the lock names all that is needed, and nothing else is fetched for what it names.
     """
 
     name: str
@@ -38,6 +39,7 @@ class LockedEnvironment:
     title: str
     size: str
     mend: str
+    whole: bool = False
 
     def root(self, cache: Path) -> Path:
         """Where it is, or will be, for this lock file and this Python."""
@@ -78,6 +80,8 @@ class LockedEnvironment:
             )
             python = str(partial / "bin" / "python")
             install = ["pip", "install", "--python", python, "--requirements", str(self.lock)]
+            if self.whole:
+                install.append("--no-deps")
             await self._uv([*install, "--only-binary", ":all:"], log, progress)
             partial.rename(root)
         finally:

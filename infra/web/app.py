@@ -64,7 +64,7 @@ def create_web(settings: WebSettings, layout: StoreLayout, hub: Hub) -> FastAPI:
     async def left() -> Response:
         return _json(hub.left())
 
-    pages = _pages(settings, layout)
+    pages = _pages(settings, layout, hub)
     add_pages(app, pages, BUILDERS)
     add_planning(
         app,
@@ -79,12 +79,13 @@ def create_web(settings: WebSettings, layout: StoreLayout, hub: Hub) -> FastAPI:
     return app
 
 
-def _pages(settings: WebSettings, layout: StoreLayout) -> Pages:
+def _pages(settings: WebSettings, layout: StoreLayout, hub: Hub) -> Pages:
     return Pages(
         database=settings.database,
         layout=layout,
         simulated=simulated_words(settings.web_true_effect) if settings.web_simulated else None,
         now=lambda: datetime.now(UTC),
+        alerts=lambda: hub.alerts,
     )
 
 

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
+from infra.alerts.watch import Alert
+from infra.alerts.watcher import Watcher
+from infra.alerts.webhook import Webhook
 from infra.web.counted import COUNTED
 from infra.web.feed import Feed
 from infra.web.left import CAMERA_TOPICS, Left
@@ -16,7 +19,7 @@ from infra.web.outage import Outage, Row
 from infra.web.probe import Probe
 from infra.web.settings import WebSettings
 from infra.web.totals import TotalsReader
-from infra.web.view import LeftPage, LiveView, ServersView
+from infra.web.view import AlertView, LeftPage, LiveView, ServersView
 from streams.contracts.layout import StoreLayout
 
 #: The page is told at most this often, and at least every other interval: a glance is followed by
@@ -38,6 +41,11 @@ class Hub:
         self._outage = Outage()
         self._feed = Feed(settings.kafka, since_ms, self.take, self._live.counted.begin_again)
         self._totals = TotalsReader(settings.database, layout.store_id, since_ms, midnight_ms)
+        hook = settings.alert_webhook
+        self._webhook = None if hook is None else Webhook(hook, layout.store_id, _now_ms)
+        self._watcher = Watcher(
+            layout, settings.database, self._live, lambda: self._feed.read, self._webhook
+        )
         self._preview = Probe(settings.preview_url)
         self._player = Probe(settings.player_url)
         self._told = asyncio.Condition()
@@ -50,6 +58,9 @@ class Hub:
             for part in (self._feed, self._totals, self._preview, self._player):
                 tasks.create_task(part.run(stop))
             tasks.create_task(self._tell(stop))
+            tasks.create_task(self._watcher.run(stop))
+            if self._webhook is not None:
+                tasks.create_task(self._webhook.run(stop))
 
     def take(self, record: ConsumerRecord, event: object | None) -> None:
         """Take in a record of the log."""
@@ -93,6 +104,11 @@ class Hub:
                 await self._told.wait()
             return None if self._stopped else self._newest
 
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """What should be looked at now."""
+        return self._watcher.alerts
+
     def left(self) -> LeftPage:
         """The messages that left the cameras."""
         return self._left.page()
@@ -127,6 +143,7 @@ class Hub:
             outage=self._outage.view(),
             broker_forgot=totals.forgotten if totals else None,
             left=self._left.total(),
+            alerts=tuple(AlertView(title=a.title, sentence=a.sentence) for a in self.alerts),
         )
 
     def _rows(self) -> tuple[Row, ...]:

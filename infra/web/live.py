@@ -147,6 +147,18 @@ class Live:
 
     # What the page reads.
 
+    def cameras_told_ms(self) -> dict[str, int]:
+        """When each camera last told, event time."""
+        return {name: audience.captured_at_ms for name, audience in self._audiences.items()}
+
+    def screens_played_ms(self) -> dict[str, int]:
+        """When each screen last proved a play, event time."""
+        return {
+            name: screen.play.rendered_at_ms + (screen.play.duration_ms or 0)
+            for name, screen in self._screens.items()
+            if screen.play is not None
+        }
+
     def silent_ms(self, now_ms: int) -> int | None:
         """How long no camera has told anything; None where none ever has."""
         newest = max((a.captured_at_ms for a in self._audiences.values()), default=None)

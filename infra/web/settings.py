@@ -42,6 +42,10 @@ class WebSettings(BaseSettings):
     experiment_adaptive_share: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
         default=None, description="probability that a slot is adaptive, told on the page"
     )
+    alert_webhook: SecretStr | None = Field(
+        default=None,
+        description="alerts are POSTed to this address (http or https) as JSON; a secret",
+    )
     preview_url: AnyHttpUrl | None = Field(
         default=None, description="the gateway's preview (MJPEG, heads blurred by the gateway)"
     )

@@ -122,6 +122,13 @@ class ServersView(Struct, frozen=True, kw_only=True):
     broker_breaks: int
 
 
+class AlertView(Struct, frozen=True, kw_only=True):
+    """Something that should be looked at now."""
+
+    title: str
+    sentence: str
+
+
 class LiveView(Struct, frozen=True, kw_only=True):
     """The whole page at `at_ms`.
 
@@ -148,6 +155,7 @@ class LiveView(Struct, frozen=True, kw_only=True):
     outage: OutageView | None
     broker_forgot: int | None
     left: LeftView
+    alerts: tuple[AlertView, ...] = ()
 
 
 class LeftMessage(Struct, frozen=True, kw_only=True):

@@ -24,8 +24,8 @@ Floats: TypeAlias = NDArray[np.float64]
 _RIDGE = 0.01
 
 #: How fast exploring gives way: gamma = GAMMA_SCALE * sqrt(rewards). The root is the theory's; the
-#: scale is the best of `smartstore bench policy` (0.5 to 32 tried; docs/policy.md).
-GAMMA_SCALE = 8.0
+#: scale is from `smartstore bench policy` (4 to 128 tried; docs/policy.md).
+GAMMA_SCALE = 32.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class HeadlessPage:
         self._host = host
         self._port = port
         self._on_rendered = on_rendered
+        self._front = ""
         self.rendered = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -61,21 +62,31 @@ class HeadlessPage:
         url = f"ws://{self._host}:{self._port}/ws"
         async with websockets.connect(url, open_timeout=_TIMEOUT_S, close_timeout=1.0) as socket:
             pinging = asyncio.create_task(_ping(socket))
+            showing: asyncio.Task[None] | None = None
             try:
                 while True:
                     message = msgspec.json.decode(await socket.recv())
                     if message["type"] == "show":
-                        await self._show(socket, message)
+                        if showing is not None:
+                            showing.cancel()  # overtaken: it is answered with nothing
+                        showing = asyncio.create_task(self._show(socket, message))
             finally:
-                pinging.cancel()
-                await asyncio.gather(pinging, return_exceptions=True)
+                tasks = [task for task in (pinging, showing) if task is not None]
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _show(self, socket: websockets.ClientConnection, message: dict[str, Any]) -> None:
         answer = {"type": "rendered", "play_id": message["play_id"]}
-        status = await asyncio.to_thread(self._fetch, message["url"])
-        if status != http.client.OK:
+        status = http.client.OK
+        if message["url"] != self._front:
+            status = await asyncio.to_thread(self._fetch, message["url"])
+        if status == http.client.OK:
+            self._front = message["url"]
+        else:
             answer |= {"type": "failed", "error": f"the service answered {status}"}
-        await socket.send(msgspec.json.encode(answer).decode())
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await socket.send(msgspec.json.encode(answer).decode())
         if status == http.client.OK:
             self.rendered += 1
             if self._on_rendered is not None:

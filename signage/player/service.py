@@ -60,6 +60,12 @@ class Player:
         self._feed = feed
         self._clock = clock
         self.supply = supply
+        page = settings.player_page
+        if page is not None and not (page / "index.html").is_file():
+            raise PlayerError(
+                f"{page}: there is no index.html to serve in place of the player's page; name the "
+                "folder that holds it"
+            )
         self.certificate: Certificate | None = None
         pairing = None
         if settings.paired:

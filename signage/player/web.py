@@ -135,7 +135,7 @@ def create_app(
     if pairing is not None:
         app.include_router(pairing_routes(pairing, STATIC / "pair.html", page_headers))
         app.add_middleware(Gate, knows=pairing.knows)
-    _add_files(app, page_headers)
+    _add_files(app, settings.player_page, page_headers)
     _add_media(app, library, conductor, media_headers)
     _add_shopper(app, settings, conductor)
 
@@ -192,13 +192,18 @@ def _policies(framed_by: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]
     return {"Content-Security-Policy": page}, {"Content-Security-Policy": media}
 
 
-def _add_files(app: FastAPI, page_headers: Mapping[str, str]) -> None:
+def _add_files(app: FastAPI, other: Path | None, page_headers: Mapping[str, str]) -> None:
     static = _table(path for path in STATIC.iterdir() if path.is_file())
+    first = "player.html"
+    if other is not None:
+        pairing = {name: path for name, path in static.items() if name.startswith("pair.")}
+        static = pairing | _table(path for path in other.iterdir() if path.is_file())
+        first = "index.html"
     fonts = _table((STATIC / "fonts").glob("*.woff2"))
 
     @app.get("/")
     async def page() -> FileResponse:
-        return _file(static["player.html"], "no-cache", page_headers)
+        return _file(static[first], "no-cache", page_headers)
 
     @app.get("/static/{name}")
     async def asset(name: str) -> FileResponse:

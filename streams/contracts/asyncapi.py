@@ -38,7 +38,14 @@ APPLICATIONS: dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]] = {
     ),
     "measure": (
         (topics.ATTENTION, topics.EXPOSURE, topics.BASKET_METRICS),
-        (topics.GAZE, topics.DWELL, topics.AUDIENCE, topics.PLAY, topics.BASKET),
+        (
+            topics.GAZE,
+            topics.DWELL,
+            topics.AUDIENCE,
+            topics.PLAY,
+            topics.BASKET,
+            topics.EXPERIMENT,
+        ),
     ),
     "publisher": ((topics.PLAYLIST,), (topics.CREATIVE,)),
     "player": (

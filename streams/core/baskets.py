@@ -1,7 +1,8 @@
 """Basket metrics in tumbling windows of event time, by store, arm and currency. Pure.
 
 A window is the set of the baskets closed in it, so the order of arrival and repeats change nothing;
-it is told again when a later basket changes it.
+it is told again when a later basket changes it. It lies in one slot of its store's experiment:
+where a slot ends, the window ends too.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from streams.contracts.attention import BasketWindow
 from streams.contracts.experiment import Experiment
 from streams.contracts.pos import Basket
 from streams.contracts.signage import Arm
+from streams.core.slots import Slot, Slots
 from streams.core.watermark import Watermarks
 from streams.core.windows import Outcome
 
@@ -30,6 +32,8 @@ _Key = tuple[str, int, Arm, str]
 
 @dataclass(slots=True)
 class _Window:
+    end_ms: int
+    slot: Slot
     baskets: dict[str, Basket] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
     through: int = 0
@@ -56,15 +60,15 @@ class BasketWindows:
 
     def __init__(
         self,
-        experiment: Experiment,
+        experiment: Experiment | Slots,
         *,
         window_ms: int,
         lateness_ms: int,
         keep_ms: int,
         floor_ms: int = 0,
     ) -> None:
-        self._experiment = experiment
-        self._window_ms = fitting_window_ms(window_ms, experiment.slot_ms)
+        self._slots = experiment if isinstance(experiment, Slots) else Slots(experiment)
+        self._window_ms = fitting_window_ms(window_ms, self._slots.slot_ms)
         self._lateness_ms = lateness_ms
         self._keep_ms = keep_ms
         self._floor_ms = floor_ms
@@ -101,19 +105,22 @@ class BasketWindows:
         if at_ms > horizon_ms:
             self.clamped += 1
             return "dropped"
-        start = at_ms - at_ms % self._window_ms
+        slot = self._slots.of(store_id, at_ms)
+        tumbling = at_ms - at_ms % self._window_ms
+        start = max(tumbling, slot.start_ms)
         if not self._is_kept(store_id, start):
             return "dropped"
-        key = (store_id, start, self._experiment.arm(store_id, at_ms), basket.currency)
+        key = (store_id, start, slot.arm, basket.currency)
         if key not in self._windows and len(self._windows) >= _MOST_WINDOWS:
             return "dropped"
-        window = self._windows.setdefault(key, _Window())
+        end_ms = min(tumbling + self._window_ms, slot.end_ms)
+        window = self._windows.setdefault(key, _Window(end_ms, slot))
         if basket.basket_id in window.baskets or basket.basket_id in window.late:
             return "repeated"
         late = self._watermarks.is_late(
             log,
             store_id,
-            window_end_ms=start + self._window_ms,
+            window_end_ms=window.end_ms,
             lateness_ms=self._lateness_ms,
         )
         if late:
@@ -178,6 +185,7 @@ class BasketWindows:
     def _row(self, key: _Key) -> BasketWindow:
         store_id, start, arm, currency = key
         window = self._windows[key]
+        kinds = Counter(basket.kind for basket in window.baskets.values())
         lines = [line for basket in window.baskets.values() for line in basket.lines]
         categories: dict[str, Decimal] = {}
         for line in sorted(lines, key=lambda each: each.category):
@@ -185,15 +193,18 @@ class BasketWindows:
         return BasketWindow(
             store_id=store_id,
             window_start_ms=start,
-            window_end_ms=start + self._window_ms,
-            slot_start_ms=self._experiment.slot_start_ms(start),
+            window_end_ms=window.end_ms,
+            slot_start_ms=window.slot.start_ms,
             arm=arm,
             currency=currency,
-            transactions=len(window.baskets),
+            transactions=max(0, kinds["sale"] - kinds["void"]),
             basket_units=sum((line.units for line in lines), Decimal(0)),
             basket_value=sum((line.net_value for line in lines), Decimal(0)),
             category_units=categories,
             late=len(window.late),
             simulated=any(basket.simulated for basket in window.baskets.values()),
             through_offset=window.through,
+            returns=kinds["return"],
+            voids=kinds["void"],
+            experiment_id=window.slot.experiment_id,
         )

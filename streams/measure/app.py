@@ -12,9 +12,12 @@ from collections.abc import Callable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams import liveness
-from streams.contracts.experiment import Experiment
+from streams.contracts.experiment import Experiment, ExperimentPlan
 from streams.contracts.layout import StoreLayout
+from streams.contracts.topics import EXPERIMENT
+from streams.core.slots import Slots
 from streams.faust_app import FaustOutbox, StreamsApp, new_app
+from streams.follow import Followed, follow
 from streams.kafka_log import (
     Record,
     deadline,
@@ -36,12 +39,14 @@ log = logging.getLogger(__name__)
 def create_app(
     settings: MeasureSettings,
     layout: StoreLayout,
-    experiment: Experiment,
+    experiment: Experiment | None,
     *,
     ready: Callable[[], None],
 ) -> StreamsApp:
     """The application; `streams.worker.run_worker` runs it. `ready` is called once, when the
     worker has its partitions and has read their last minutes back.
+
+    `experiment` draws the arms of baskets until a plan of the store is told (None: all control).
     """
     app = new_app(settings, group=settings.group, member=settings.member)
     measurer = Measurer(settings, layout, experiment, FaustOutbox(app))
@@ -49,6 +54,11 @@ def create_app(
     agents.attach(app, measurer, handled)
     app.expose(settings, handled, Measured(measurer, _now_ms))
     placed = asyncio.Event()
+    plans = _Plans(measurer.slots)
+
+    async def learn_plans(over: Callable[[], bool], known: Callable[[], None]) -> None:
+        followed = Followed((EXPERIMENT.name,), {})
+        await follow(settings.bootstrap, followed, plans, known=known, changed=_nothing, over=over)
 
     async def let_go() -> None:
         await measurer.emit()
@@ -56,8 +66,14 @@ def create_app(
 
     async def take_over() -> None:
         async with deadline(settings.ready_deadline_s, "the state of the windows"):
+            # Before any basket: the arm that a window is told in is its own for good.
+            informed = asyncio.Event()
+            await learn_plans(informed.is_set, informed.set)
             await _read_back(app, settings, measurer)
         placed.set()
+
+    async def keep_informed() -> None:
+        await learn_plans(lambda: bool(app.should_stop), lambda: None)
 
     async def tell() -> None:
         await placed.wait()
@@ -70,8 +86,25 @@ def create_app(
     app.when_revoked(let_go)
     app.when_assigned(take_over)
     app.when_stopping(measurer.emit)
+    app.alongside(keep_informed)
     app.alongside(tell)
     return app
+
+
+class _Plans:
+    """The slots take the newest plan of each store."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+
+    def take(self, topic: str, key: str, event: ExperimentPlan | None) -> bool:
+        """See `streams.follow.Table`."""
+        self._slots.take(key, event)
+        return False
+
+
+async def _nothing() -> None:
+    """A plan changes no window that was told."""
 
 
 async def _read_back(app: StreamsApp, settings: MeasureSettings, measurer: Measurer) -> None:

@@ -27,6 +27,7 @@ from streams.core import facts
 from streams.core.baskets import BasketWindows
 from streams.core.exposure import Exposures
 from streams.core.facts import Fact
+from streams.core.slots import Slots
 from streams.core.windows import AttentionWindows, Outcome
 from streams.deadletter import bury
 from streams.errors import DeliveryError, UnknownPlaceError
@@ -59,12 +60,13 @@ class Measurer:
         self,
         settings: MeasureSettings,
         layout: StoreLayout,
-        experiment: Experiment,
+        experiment: Experiment | None,
         outbox: Outbox,
     ) -> None:
         self._settings = settings
         self._layout = layout
-        self._experiment = experiment
+        #: What plans of experiments are told to: baskets that come after it are counted by it.
+        self.slots = Slots(experiment)
         self._outbox = outbox
         self._areas = {area.area_id for area in layout.areas}
         self._targets = {zone.zone_id for zone in layout.zones}
@@ -113,7 +115,7 @@ class Measurer:
         }
         self._baskets = {
             partition: BasketWindows(
-                self._experiment,
+                self.slots,
                 window_ms=settings.basket_window_ms,
                 lateness_ms=settings.basket_lateness_ms,
                 keep_ms=settings.keep_ms,

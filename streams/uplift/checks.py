@@ -17,7 +17,16 @@ from scipy.special import betaln
 from scipy.stats import norm
 
 from streams.uplift.estimate import Effects, effects
-from streams.uplift.moments import AMOUNT, BASE, FIRST_COVARIATE, ONE, Bools, Floats, moments
+from streams.uplift.moments import (
+    AMOUNT,
+    BASE,
+    FIRST_COVARIATE,
+    ONE,
+    Bools,
+    Floats,
+    Moments,
+    moments,
+)
 
 Verdict = Literal["passed", "failed", "not looked at"]
 
@@ -28,7 +37,8 @@ SIGNIFICANT = 0.01
 SAMPLE_RATIO_ALPHA = 0.001
 
 #: How often the arms before the start are drawn anew.
-REDRAWS = 400
+REDRAWS = 2_000
+_AT_ONCE = 100
 
 #: Standard errors by day that exceed those by slot by this say that slots are not apart.
 _DAYS_ALIKE = 1.5
@@ -70,11 +80,13 @@ def again(z: Floats, share: float, seed: int, alpha: float = 0.05) -> Check:
     """The A/A check on (slots, d) rows from before the start, when nothing was different."""
     name = "A/A"
     rng = np.random.default_rng(seed)
-    adaptive = rng.random((REDRAWS, z.shape[0])) < share
-    on, off = adaptive.astype(float), (~adaptive).astype(float)
     outer = z[:, :, None] * z[:, None, :]
-    grams = np.stack([np.tensordot(off, outer, 1), np.tensordot(on, outer, 1)], axis=1)
-    found = effects(type(moments(z[:1], adaptive[0, :1]))(grams))
+    whole = outer.sum(axis=0)
+    parts = []
+    for _ in range(REDRAWS // _AT_ONCE):
+        on = np.tensordot((rng.random((_AT_ONCE, z.shape[0])) < share).astype(float), outer, 1)
+        parts.append(np.stack([whole - on, on], axis=1))
+    found = effects(Moments(np.concatenate(parts)))
     t = found.log_ratio / np.sqrt(found.variance)
     told = t[np.isfinite(t)]
     if told.size < REDRAWS // 2:

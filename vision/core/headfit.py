@@ -7,6 +7,7 @@ al., "A micro Lie theory for state estimation in robotics", 2018, equations 143 
 """
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,9 @@ Floats = npt.NDArray[np.float64]
 
 #: Gauss-Newton has converged to a hundredth of a degree after 6 steps in all tried cases.
 _STEPS = 8
-#: A step of less than this, in radians and metres, is followed by none of a hundredth of a degree.
-_SETTLED = 1e-3
+#: After a step of less than this, in radians and metres, 99 of 100 faces are within 0.05 degrees of
+#: where they would settle.
+_SETTLED = 4e-3
 #: Nearer or further than this, in metres, a start has strayed.
 _NEAREST_M, _FURTHEST_M = 0.05, 100.0
 #: Keeps equations solvable that the points leave open.
@@ -117,40 +119,56 @@ def _descend(
 ) -> tuple[Floats, Floats, Floats]:
     """Gauss-Newton from all `starts` (B, 6): states (B, 6), costs (B,), normal matrices (B, 6, 6).
 
-    A start that strays is let go: its cost is infinite.
+    A start that strays and does not come back is let go: its cost is infinite.
     """
     count, number = len(starts), len(model_m)
-    state, strayed = starts, np.zeros(count, bool)
+    state = starts
     # Of each coordinate of each point: its slopes, and last of all its misfit.
     rows = np.zeros((count, number, 2, 7))
     flat, by_place = rows.reshape(count, -1, 7), rows[..., 3:6]
     damped = np.diag(prior + _DAMPING)
     square, finest = seen.spread_m**2, seen.finest**2
-    for _ in range(_STEPS):
-        turned, by_vector = _rotations(state[:, :3])
-        arms = model_m @ turned.transpose(0, 2, 1)
-        places = arms + state[:, None, 3:]
-        near = 1.0 / places[:, :, 2]
-        points = places[:, :, :2] * near[:, :, None]
-        by_place[:, :, 0, 0] = by_place[:, :, 1, 1] = near
-        np.multiply(points, -near[:, :, None], out=by_place[..., 2])
-        lever = (arms @ _LEVER).reshape(count, number, 3, 3) @ by_vector[:, None]
-        np.matmul(by_place, lever, out=rows[..., :3])
-        np.subtract(seen.points, points, out=rows[..., 6])
-        weight = seen.used / (square / state[:, 5:] ** 2 + finest)
-        weighted = (rows * weight[:, :, None, None]).reshape(count, -1, 7)
-        sums = weighted.transpose(0, 2, 1) @ flat
-        normal, pull = sums[:, :6, :6] + damped, sums[:, :6, 6] - prior * state
-        step = np.linalg.solve(normal, pull[:, :, None])[:, :, 0]
-        state = state + step
-        lost = ~_sound(state)
-        if lost.any():
-            strayed |= lost
-            state[lost], step[lost] = starts[lost], 0.0
-        if np.abs(step).max() < _SETTLED:
-            break
-    costs = sums[:, 6, 6] + (prior * state**2).sum(axis=1)
-    return state, np.where(strayed, np.inf, costs), normal
+    with np.errstate(all="ignore"):  # of a start that strays
+        for _ in range(_STEPS):
+            turned, by_vector = _rotations(state[:, :3])
+            arms = model_m @ turned.transpose(0, 2, 1)
+            places = arms + state[:, None, 3:]
+            near = 1.0 / places[:, :, 2]
+            points = places[:, :, :2] * near[:, :, None]
+            by_place[:, :, 0, 0] = by_place[:, :, 1, 1] = near
+            np.multiply(points, -near[:, :, None], out=by_place[..., 2])
+            lever = (arms @ _LEVER).reshape(count, number, 3, 3) @ by_vector[:, None]
+            np.matmul(by_place, lever, out=rows[..., :3])
+            np.subtract(seen.points, points, out=rows[..., 6])
+            weight = seen.used / (square / np.square(state[:, 5:]) + finest)
+            weighted = (rows * weight[:, :, None, None]).reshape(count, -1, 7)
+            sums = weighted.transpose(0, 2, 1) @ flat
+            normal, pull = sums[:, :6, :6] + damped, sums[:, :6, 6] - prior * state
+            step = _solved(normal, pull)
+            state = state + step
+            if np.abs(step).max() < _SETTLED:
+                break
+        costs = sums[:, 6, 6] + (prior * state**2).sum(axis=1)
+    sound = _sound(state) & np.isfinite(sums).all(axis=(1, 2))
+    if sound.all():
+        return state, costs, normal
+    return (
+        np.where(sound[:, None], state, starts),
+        np.where(sound, costs, np.inf),
+        np.where(sound[:, None, None], normal, damped),
+    )
+
+
+def _solved(normal: Floats, pull: Floats) -> Floats:
+    """The steps (B, 6); NaN where a start has strayed so far that there is none."""
+    try:
+        return np.asarray(np.linalg.solve(normal, pull[:, :, None])[:, :, 0])
+    except np.linalg.LinAlgError:
+        steps = np.full_like(pull, np.nan)
+        for number in range(len(pull)):
+            with suppress(np.linalg.LinAlgError):
+                steps[number] = np.linalg.solve(normal[number], pull[number])
+        return steps
 
 
 def _sound(state: Floats) -> npt.NDArray[np.bool_]:

@@ -34,6 +34,7 @@ function follow() {
 function show(view) {
   setText("store-name", view.store_name);
   showSimulated(view);
+  showAlerts(view.alerts);
   showServers(view.servers);
   setText("people", count(view.people));
   setText("watchers", count(view.watchers));
@@ -48,6 +49,24 @@ function show(view) {
 }
 
 // What is simulated says so wherever a person reads it.
+// What should be looked at now; told again only when it changed, for who listens to the page.
+function showAlerts(alerts) {
+  const list = byId("alerts");
+  const told = JSON.stringify(alerts.map((alert) => alert.title));
+  list.hidden = alerts.length === 0;
+  if (list.dataset.told === told) return;
+  list.dataset.told = told;
+  list.replaceChildren(
+    ...alerts.map((alert) => {
+      const item = document.createElement("li");
+      const title = document.createElement("b");
+      title.textContent = alert.title;
+      item.append(title, ` ${alert.sentence}`);
+      return item;
+    }),
+  );
+}
+
 function showSimulated(view) {
   const effect = view.true_effect;
   const words = effect === null ? "simulated" : `simulated, true effect ${count(100 * effect)} %`;

@@ -20,8 +20,11 @@ from signage.player.service import bind
 from signage.player.web import STATIC
 
 _HOST = "127.0.0.1"
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>
-html, body {{ margin: 0; height: 100%; background: {colour}; }}</style></head><body></body></html>"""
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{name}</title>
+<style>html, body {{ margin: 0; height: 100%; background: {colour}; }}</style>
+</head><body></body></html>
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.attention import BasketWindow
-from streams.contracts.experiment import Experiment
+from streams.contracts.experiment import Experiment, ExperimentPlan
 from streams.contracts.pos import Basket, BasketLine
 from streams.core.baskets import BasketWindows, fitting_window_ms
+from streams.core.slots import Slots
 
 EXPERIMENT = Experiment(salt="x", slot_ms=120_000, adaptive_share=0.5)
 
@@ -124,3 +126,67 @@ def test_the_order_of_arrival_and_repeats_change_nothing(
     arriving = baskets * 2
     shuffled.shuffle(arriving)
     assert final(arriving) == final(baskets)
+
+
+def test_a_return_changes_the_sums_and_a_void_the_count_too() -> None:
+    state = windows()
+    state.add(basket("b1", 1_000, ("tea", "2", "5.10")), "pos", 0, HORIZON)
+    state.add(basket("b2", 2_000, ("tea", "3", "6.00")), "pos", 1, HORIZON)
+    back = msgspec.structs.replace(basket("b3", 3_000, ("tea", "-1", "-2.55")), kind="return")
+    void = msgspec.structs.replace(
+        basket("b4", 2_000, ("tea", "-3", "-6.00")), kind="void", voids="b2"
+    )
+    state.add(back, "pos", 2, HORIZON)
+    state.add(void, "pos", 3, HORIZON)
+    assert state.add(void, "pos", 4, HORIZON) == "repeated"
+    (row,) = state.changed()
+    assert (row.transactions, row.returns, row.voids) == (1, 1, 1)
+    assert (row.basket_units, row.basket_value) == (1, Decimal("2.55"))
+
+
+def plan(**changes: Any) -> ExperimentPlan:
+    fields: dict[str, Any] = {
+        "experiment_id": "e",
+        "store_id": "s",
+        "unit": "store-slot",
+        "salt": "x",
+        "slot_ms": 90_000,
+        "washout_ms": 0,
+        "adaptive_share": 1.0,
+        "outcome": "basket_value",
+        "starts_at_ms": 180_000,
+        "ends_at_ms": 360_000,
+        "approved_by": "Ms Weber",
+        "approved_at_ms": 0,
+        "hypothesis": "It sells.",
+    }
+    return ExperimentPlan(**(fields | changes))
+
+
+def test_windows_follow_the_plan_of_their_store() -> None:
+    slots = Slots(None)
+    state = BasketWindows(slots, window_ms=60_000, lateness_ms=60_000, keep_ms=900_000)
+    slots.take("s", plan())
+    slots.take("other", plan(adaptive_share=0.0))
+    for number, at in enumerate((100_000, 200_000, 260_000, 280_000, 400_000)):
+        state.add(basket(f"b{number}", at), "pos", number, HORIZON)
+    told = [
+        (row.window_start_ms, row.window_end_ms, row.slot_start_ms, row.arm, row.experiment_id)
+        for row in state.changed()
+    ]
+    assert told == [
+        (90_000, 120_000, 90_000, "control", None),
+        (180_000, 240_000, 180_000, "adaptive", "e"),
+        # A slot ends at 270 s, so the window of 240 to 300 s is cut there.
+        (240_000, 270_000, 180_000, "adaptive", "e"),
+        (270_000, 300_000, 270_000, "adaptive", "e"),
+        (360_000, 420_000, 360_000, "control", None),
+    ]
+
+
+def test_baskets_are_in_no_arm_where_screens_are_drawn_one_by_one() -> None:
+    slots = Slots(None)
+    slots.take("s", plan(unit="screen-slot", outcome="product_units"))
+    assert slots.of("s", 200_000) == (180_000, 270_000, "control", None)
+    slots.take("s", None)
+    assert slots.of("s", 200_000) == (0, 3_600_000, "control", None)

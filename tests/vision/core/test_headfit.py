@@ -73,3 +73,16 @@ def test_the_better_of_two_fits_is_taken_for_each_head() -> None:
     both = better(first, second)
     assert both.turns[:, 0].tolist() == [1.0, 2.0]
     assert np.isfinite(both.costs).all()
+
+
+def test_whatever_the_points_every_head_gets_a_pose_or_a_cost_without_end() -> None:
+    random = np.random.default_rng(5)
+    for size in (1e-3, 1.0, 1e3, 1e6):
+        seen = sighted([0.0] * 300)
+        seen.points[:] = size * random.standard_normal(seen.points.shape)
+        seen.used[:] = random.random(seen.used.shape) < 0.7
+        found = fit(MODEL_M, seen, starts(300), PRIOR)
+        assert np.isfinite(found.turns).all()
+        assert np.isfinite(found.places).all()
+        assert not np.isnan(found.costs).any()
+        assert (found.places[np.isfinite(found.costs), 2] > 0.0).all()

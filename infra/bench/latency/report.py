@@ -1,0 +1,80 @@
+"""What `bench latency` reports: one JSON object with fixed fields, read by other programs."""
+
+from msgspec import Struct
+
+from infra.report import Percentiles
+
+
+class Steps(Struct, frozen=True, kw_only=True):
+    """Milliseconds of each step of a reaction."""
+
+    capture_to_infer: Percentiles
+    infer_to_event: Percentiles
+    event_to_decision: Percentiles
+    decision_to_render: Percentiles
+
+
+class Screens(Struct, frozen=True, kw_only=True):
+    """From the decision to the light, by what reads the screen's page."""
+
+    chromium: Percentiles
+    programs: Percentiles
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """What Triton says of the detector over the run, means a request: `compute_ms` is the model's
+    own, `queue_ms` its wait for it (which counts as ours).
+    """
+
+    name: str
+    compute_ms: float
+    queue_ms: float
+    requests: int
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """A goal and what was found; `met` None where nothing was measured."""
+
+    figure: str
+    wanted: str
+    found: float | None
+    met: bool | None
+
+
+class LatencyReport(Struct, frozen=True, kw_only=True):
+    """The whole bench. Simulated shoppers, one before each camera; real networks, broker,
+    processor, players and one real browser.
+
+    A reaction is a gaze that began, the first decision that it caused, and that decision's play.
+    `glance_to_render_ms` begins when the simulated eyes come to rest on the target (truth, not
+    measurement), and holds everything; `capture_to_render_ms` begins with the picture that
+    completed the fixation. `beside_model_ms` is that without the model's mean compute.
+    `rendered_before_gaze_end_share`: of the reactions whose true glance is known.
+    `held_back`: reactions whose decision came more than 100 ms after the event, because the screen
+    kept its minimum display or the choice was the same before. `without_truth`: reactions to a
+    target at which nobody truly looked then.
+    """
+
+    configuration: str
+    cameras: int
+    fps: float
+    picture_px: tuple[int, int]
+    detector: str
+    screens: int
+    cores: int
+    load_average: float
+    seconds: float
+    reactions: int
+    steps_ms: Steps
+    glance_to_render_ms: Percentiles
+    capture_to_render_ms: Percentiles
+    beside_model_ms: Percentiles
+    rendered_before_gaze_end_share: float | None
+    decision_to_render_ms: Screens
+    model: Model
+    held_back: int
+    without_truth: int
+    waits_for: dict[str, str]
+    processes: list[str]
+    goals: list[Goal]
+    errors: list[str]
