@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +25,9 @@ from infra.policies import built_in
 from infra.policies import tell as tell_policy
 from infra.report import CameraReport, Detector, GatewayStats, Report
 from infra.rundb import count_rows, create_run_database
-from infra.simulator.receipts import SIGNAGE_EFFECT
+from infra.simulator.effects import NO_EFFECT, TrueEffect
+from infra.simulator.fill import fill
+from infra.simulator.weeks import SimulatedWeeks
 from infra.snapshots import publish_snapshots
 from infra.stack.environment import ensure_environment
 from infra.stack.part import Part, PartEvent, Restart
@@ -37,6 +40,7 @@ from infra.tally import Tally, read_log
 from infra.topics import create_topics
 from infra.triton.models import PreparedModel, prepare
 from infra.triton.probe import probe
+from signage.catalogue import load_catalogue
 from signage.player.headless import HeadlessPage
 from signage.signing import new_key
 from streams.contracts import topics
@@ -76,7 +80,7 @@ class Plan:
     pages by a program. `adaptive_share` of the slots of `slot_ms` react, the others are control.
     `restless`: one simulated shopper at a time, who stays and never stops looking about. Screens
     `on_glass` are left to a browser that somebody else opens, also when headless. `picture_px` is
-    the size of simulated pictures.
+    the size of simulated pictures. `true_effect` is what the simulated store's adaptive slots do.
     """
 
     layout_path: Path
@@ -93,6 +97,8 @@ class Plan:
     slot_ms: int
     web_port: int | None = None
     restless: bool = False
+    true_effect: TrueEffect = NO_EFFECT
+    past_days: int = 0
     on_glass: frozenset[str] = frozenset()
     picture_px: tuple[int, int] | None = None
 
@@ -136,6 +142,7 @@ class Chain:
     source_start_ms: int = 0
     web_url: str = ""
     player_urls: dict[str, str] = field(default_factory=dict)
+    _past_until: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
     _stack: EmbeddedStack | None = None
     _preview_port: int = field(default_factory=free_port)
     _dsn: SecretStr = field(default_factory=lambda: SecretStr(""))
@@ -256,14 +263,31 @@ class Chain:
                 approved_at_ms=now_ms,
                 hypothesis="Screens that follow attention change the baskets.",
                 simulated=self.simulated,
-                true_effect=SIGNAGE_EFFECT if self.simulated else None,
+                true_effect=self.plan.true_effect.basket if self.simulated else None,
             ),
         )
 
     def _make_database(self, stack: EmbeddedStack) -> SecretStr:
         dsn = create_run_database(SecretStr(stack.postgres.dsn), self.state.run_id)
         migrate(dsn, lambda _: None)
+        if self.plan.past_days:
+            self._past_until = datetime.now(UTC)
+            self._fill(dsn, self._past_until)
         return dsn
+
+    def _fill(self, dsn: SecretStr, until: datetime) -> None:
+        """Simulated days before this one, for the pages of days and weeks."""
+        plan = self.plan
+        weeks = SimulatedWeeks(
+            plan.layout,
+            load_catalogue().creatives,
+            until.date() - timedelta(days=plan.past_days),
+            plan.past_days,
+            plan.seed,
+            plan.true_effect.basket,
+            until=until,
+        )
+        fill(dsn, weeks.events(), lambda n: self.say(f"simulating the past: {n} rows"))
 
     def _environment(self, stack: EmbeddedStack) -> dict[str, str]:
         return {
@@ -280,6 +304,8 @@ class Chain:
             # A consumer that stopped in silence ends its process, and is started again.
             "SMARTSTORE_LIVENESS_INTERVAL_S": "2",
             "SMARTSTORE_RESTLESS": str(self.plan.restless),
+            "SMARTSTORE_TRUE_EFFECT": str(self.plan.true_effect.basket),
+            "SMARTSTORE_TRUE_PRODUCT_EFFECT": str(self.plan.true_effect.product),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
@@ -339,7 +365,7 @@ class Chain:
         }
         if self.simulated:
             env["SMARTSTORE_WEB_SIMULATED"] = "true"
-            env["SMARTSTORE_WEB_TRUE_EFFECT"] = str(SIGNAGE_EFFECT)
+            env["SMARTSTORE_WEB_TRUE_EFFECT"] = str(self.plan.true_effect.basket)
         for url in self.player_urls.values():
             # A mirror leaves the screen to the page that is read by a program.
             env["SMARTSTORE_PLAYER_URL"] = url + ("?mirror=1" if self.plan.headless else "")
@@ -463,7 +489,7 @@ class Chain:
         seconds: float,
     ) -> Report:
         stats = [self._read_stats(name) for name in self._gateways.values()]
-        rows = await asyncio.to_thread(count_rows, self._dsn)
+        rows = await asyncio.to_thread(count_rows, self._dsn, self._past_until)
         errors = [*self.errors, *stack.supervisor.errors]
         cameras: list[CameraReport] = []
         detector = Detector(name=model.name, sha256=model.sha256)
@@ -479,7 +505,7 @@ class Chain:
             run_id=self.state.run_id,
             seconds=round(seconds, 1),
             simulated=self.simulated,
-            true_effect_on_baskets=SIGNAGE_EFFECT if self.simulated else None,
+            true_effect_on_baskets=self.plan.true_effect.basket if self.simulated else None,
             cameras=cameras,
             events=tally.events(),
             decisions=len(tally.decisions),

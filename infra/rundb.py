@@ -1,6 +1,7 @@
 """A database for one run alone, in the embedded server; those of earlier runs are dropped."""
 
 import re
+from datetime import datetime
 
 import psycopg
 from psycopg import sql
@@ -30,13 +31,26 @@ def create_run_database(dsn: SecretStr, run_id: str) -> SecretStr:
     return _with_database(dsn, name)
 
 
-def count_rows(dsn: SecretStr) -> Rows:
-    """The rows of a run's database, by the report's names."""
+#: By the report's names: the time of a row, where the simulated past has rows of that kind.
+_TIMES = {
+    "gaze": "started_at",
+    "dwell": "entered_at",
+    "baskets": "closed_at",
+    "decisions": "decided_at",
+    "plays": "rendered_at",
+}
+
+
+def count_rows(dsn: SecretStr, since: datetime) -> Rows:
+    """The rows of a run's database, by the report's names, without those of a simulated past before
+    `since`."""
     with psycopg.connect(dsn.get_secret_value(), autocommit=True) as connection:
         counts = {}
         for table in Rows.__struct_fields__:
             query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
-            row = connection.execute(query).fetchone()
+            if table in _TIMES:
+                query += sql.SQL(" WHERE {} >= %s").format(sql.Identifier(_TIMES[table]))
+            row = connection.execute(query, [since] if table in _TIMES else None).fetchone()
             counts[table] = 0 if row is None else int(row[0])
     return Rows(**counts)
 

@@ -100,6 +100,9 @@ class ReactSettings(ProcessorSettings):
         ge=1_000,
         description="Content told longer ago than this has expired on every screen",
     )
+    variety_window_ms: int = Field(
+        default=600_000, ge=10_000, description="The variety of the screens is that of this stretch"
+    )
     tick_ms: int = Field(
         default=500, ge=50, le=60_000, description="How often rotation is looked at"
     )

@@ -1,7 +1,6 @@
 """Runs a Faust application in this process until it is told to stop."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -17,10 +16,6 @@ log = logging.getLogger(__name__)
 #: A client whose broker is away says so ten times a second, for each of its partitions.
 _REPEAT_AFTER_S = 10.0
 
-#: New objects before Python looks for rubbish among them. Nearly all of ours goes when nobody holds
-#: it any more; the default of 700 takes a tenth of the time of a worker that catches up.
-_COLLECT_AFTER = 50_000
-
 #: Exit codes: a graceful stop, a crash, a stop that took too long.
 _OK, _CRASHED, _CUT_SHORT = 0, 1, 1
 
@@ -30,8 +25,6 @@ def run_worker(app: StreamsApp, *, loglevel: str = "WARNING") -> int:
     stores its offsets. Returns the exit code. Must be called in the main thread.
     """
     _log_to_stderr(loglevel)
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
     app.conf.datadir.mkdir(parents=True, exist_ok=True)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

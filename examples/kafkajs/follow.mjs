@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints what one screen shall show, a JSON line for each record of signage.content.v1.
 //
 //   node follow.mjs BROKER SCREEN [--count N]

@@ -23,7 +23,7 @@ Rules = Mapping[str, MetricRules]
 
 #: A visit is clear when none of these changes what is counted: standing so far aside (m), a stay
 #: longer or shorter by so much, a gaze longer or shorter by so much (ms).
-_ASIDES: tuple[Point, ...] = ((0.0, 0.0), (0.15, 0.0), (-0.15, 0.0), (0.0, 0.15), (0.0, -0.15))
+_ASIDES: tuple[Point, ...] = ((0.15, 0.0), (-0.15, 0.0), (0.0, 0.15), (0.0, -0.15))
 _STAY_SLACK_MS = 700
 _GAZE_SLACK_MS = 500
 
@@ -59,11 +59,11 @@ class Counts:
 def clear_counts(aisle: Aisle, rules: Rules, guest: Guest) -> Counts | None:
     """What the visit counts; None where a small error would count something else."""
     here, crossings = _values(aisle, rules, guest)
+    if not _are_clear(here, rules):
+        return None
     for aside in _ASIDES:
         there, crossed = _values(aisle, rules, _moved(guest, aside))
-        if not all(_is_clear(value, rules[value.target_id]) for value in there):
-            return None
-        if crossed != crossings or not _alike(here, there, rules):
+        if crossed != crossings or not (_are_clear(there, rules) and _alike(here, there, rules)):
             return None
     if _stares(aisle, rules, guest):
         return None
@@ -136,6 +136,10 @@ def _values(aisle: Aisle, rules: Rules, guest: Guest) -> tuple[list[ShopperTarge
     gazes = [line for line in lines if isinstance(line, TrueGaze)]
     crossings = [line.direction for line in lines if isinstance(line, TrueCrossing)]
     return shopper_metrics(visit, stays, gazes, rules), list(crossings)
+
+
+def _are_clear(values: Sequence[ShopperTarget], rules: Rules) -> bool:
+    return all(_is_clear(value, rules[value.target_id]) for value in values)
 
 
 def _is_clear(value: ShopperTarget, rules: MetricRules) -> bool:

@@ -13,6 +13,7 @@ from rich.table import Table
 from infra.commands import (
     gateway_bench,
     latency_bench,
+    policy_bench,
     recall_bench,
     soak,
     stream_benches,
@@ -38,6 +39,7 @@ truth.add_to(app)
 soak.add_to(app)
 gateway_bench.add_to(app)
 latency_bench.add_to(app)
+policy_bench.add_to(app)
 recall_bench.add_to(app)
 stream_benches.add_to(app)
 uplift_bench.add_to(app)

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import Field
@@ -13,6 +15,8 @@ from rich.table import Table
 
 from infra.commands.runtime import run_until_signal, settings_of
 from infra.errors import UserError
+from infra.layouts import load_layout
+from infra.settings import PlaceSettings
 from streams.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -68,7 +72,7 @@ def list_creatives(kafka: Kafka = None) -> None:
 
     known = asyncio.run(published(_bootstrap(kafka)))
     table = Table("creative", "version", "kind", "language", "where", "when", "AI label", "now")
-    now_ms = time.time_ns() // 1_000_000
+    now_ms, zone = time.time_ns() // 1_000_000, _zone()
     for creative in sorted(known.values(), key=lambda each: each.creative_id):
         table.add_row(
             creative.creative_id,
@@ -78,7 +82,7 @@ def list_creatives(kafka: Kafka = None) -> None:
             place(creative),
             times(creative),
             _label(creative),
-            state(creative, now_ms),
+            state(creative, now_ms, zone),
         )
     Console().print(table if known else "No creative is published.")
 
@@ -150,12 +154,12 @@ def page(
 
     chosen = OWN_CREATIVES if own else folder
     if chosen is not None:
-        gallery = Gallery.of_folder(chosen)
+        gallery = Gallery.of_folder(chosen, _zone())
     else:
         from infra.creatives.publishing import published
 
         known = asyncio.run(published(_bootstrap(kafka)))
-        gallery = Gallery.of_archive(known.values(), _archive())
+        gallery = Gallery.of_archive(known.values(), _archive(), _zone())
 
     def ready(url: str) -> None:
         typer.echo(url)
@@ -179,6 +183,12 @@ def _label(creative: "Creative") -> str:
     if creative.label is None:
         return "MISSING"
     return f"{creative.label.text} {creative.label.height_share:.1%}"
+
+
+def _zone() -> tzinfo:
+    """The store's time zone, where a layout is named; else UTC."""
+    path = settings_of(PlaceSettings).layout
+    return UTC if path is None else ZoneInfo(load_layout(path).time_zone)
 
 
 def _archive() -> "MediaArchive":

@@ -85,12 +85,40 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated store.")] = 1,
     adaptive_share: Share = DEMO_ADAPTIVE_SHARE,
     port: Port = None,
+    past_days: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=366,
+            help="Simulated days before today, so that the pages of days and weeks have something "
+            "to show; 28 take half a minute.",
+        ),
+    ] = 0,
+    true_effect: Annotated[
+        float,
+        typer.Option(
+            min=-0.2,
+            max=0.8,
+            callback=finite,
+            help="What adaptive slots truly add to the simulated store's mean basket, as a share.",
+        ),
+    ] = 0.0,
+    product_effect: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=2.0,
+            callback=finite,
+            help="What they truly add to its sales of tea, the basket unmoved.",
+        ),
+    ] = 0.0,
     webcam: Annotated[
         bool, typer.Option(help="Your own camera: look left or right, and the screen follows.")
     ] = False,
 ) -> None:
     """Shows the whole chain with a simulated store, or with your webcam. Ctrl-C ends it."""
     from infra.chain import Plan
+    from infra.simulator.effects import TrueEffect
 
     device = _webcam() if webcam else None
     path = layout or (DEMO_LAYOUT if device is None else WEBCAM_LAYOUT)
@@ -109,6 +137,8 @@ def demo(
             adaptive_share=adaptive_share,
             slot_ms=DEMO_SLOT_MS,
             web_port=port,
+            past_days=past_days,
+            true_effect=TrueEffect(basket=true_effect, product=product_effect),
         ),
         report,
     )

@@ -5,6 +5,7 @@ import mimetypes
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from html import escape
 from pathlib import Path
 
@@ -56,9 +57,10 @@ class Gallery:
     files: Mapping[str, Path]
     made: Mapping[str, bytes]
     where: str
+    zone: tzinfo = UTC
 
     @classmethod
-    def of_folder(cls, folder: Path) -> "Gallery":
+    def of_folder(cls, folder: Path, zone: tzinfo = UTC) -> "Gallery":
         """Those of a folder (of one, or of many), before anybody publishes them.
 
         Raises:
@@ -67,12 +69,14 @@ class Gallery:
         where = f"in {folder}, not published from here"
         if (folder / FILE).is_file():
             one = load_creative(folder)
-            return cls((one.creative,), one.files, one.made, where)
+            return cls((one.creative,), one.files, one.made, where, zone)
         found = load_catalogue(folder)
-        return cls(found.creatives, found.files, found.made, where)
+        return cls(found.creatives, found.files, found.made, where, zone)
 
     @classmethod
-    def of_archive(cls, creatives: Iterable[Creative], archive: MediaArchive) -> "Gallery":
+    def of_archive(
+        cls, creatives: Iterable[Creative], archive: MediaArchive, zone: tzinfo = UTC
+    ) -> "Gallery":
         """Those that are published, with the bytes of the archive, or of the product's own."""
         own = load_catalogue()
         known = tuple(sorted(creatives, key=lambda each: each.creative_id))
@@ -82,7 +86,7 @@ class Gallery:
             for file in creative.files
             if archive.holds(file.sha256)
         }
-        return cls(known, {**own.files, **files}, own.made, "published")
+        return cls(known, {**own.files, **files}, own.made, "published", zone)
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file; None where there is none of that name."""
@@ -134,7 +138,9 @@ def _answer(data: bytes | None, name: str, headers: Mapping[str, str] | None = N
 def gallery_html(gallery: Gallery, now_ms: int) -> str:
     """The page as text."""
     count = len(gallery.creatives)
-    cards = "\n".join(_card(creative, now_ms) for creative in gallery.creatives)
+    cards = "\n".join(
+        _card(creative, state(creative, now_ms, gallery.zone)) for creative in gallery.creatives
+    )
     many = "1 creative" if count == 1 else f"{count} creatives"
     return f"""<!doctype html>
 <html lang="en">
@@ -159,9 +165,8 @@ def gallery_html(gallery: Gallery, now_ms: int) -> str:
 """
 
 
-def _card(creative: Creative, now_ms: int) -> str:
+def _card(creative: Creative, now: str) -> str:
     name = escape(creative.creative_id)
-    now = state(creative, now_ms)
     label = "not AI-generated"
     if creative.label is not None:
         label = f"{creative.label.text}, {creative.label.height_share:.1%} of the shortest side"

@@ -54,7 +54,7 @@ async def add(bootstrap: str, archive: MediaArchive, creatives: Sequence[Intake]
         UserError: no broker.
     """
     known = await published(bootstrap)
-    added = [Added(each.creative, _compared(each.creative, known, archive)) for each in creatives]
+    added = [Added(each.creative, compared(each.creative, known, archive)) for each in creatives]
     for each in creatives:
         store(archive, each)
     async with told_to(bootstrap) as producer:
@@ -75,9 +75,14 @@ def store(archive: MediaArchive, intake: Intake) -> None:
     archive.keep_version(intake.creative)
 
 
-def _compared(
+def compared(
     creative: Creative, known: dict[str, Creative], archive: MediaArchive
 ) -> Literal["new", "newer", "the same"]:
+    """What publishing it would be.
+
+    Raises:
+        UserError: that version is known with another content, or a newer one is published.
+    """
     old = known.get(creative.creative_id)
     kept = archive.version(creative.creative_id, creative.version)
     for other in (old, kept):

@@ -13,12 +13,16 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from infra.simulator.effects import TrueEffect
 from infra.simulator.receipts import BasketMaker
 from infra.simulator.settings import SimulatorSettings
 from streams.contracts.codec import record
+from streams.contracts.experiment import ExperimentPlan
 from streams.contracts.layout import StoreLayout
 from streams.contracts.pos import Basket
-from streams.contracts.topics import BASKET
+from streams.contracts.signage import Arm
+from streams.contracts.topics import BASKET, EXPERIMENT
+from streams.follow import Followed, follow
 from vision.clock import wall_ms
 
 #: Baskets that wait for the broker at the most: 2 hours at one in three seconds, about 2 MB.
@@ -135,13 +139,64 @@ async def run_till(
     """Sell until `stop`; `ready` is called when the broker has acknowledged the first basket."""
     now_ms = wall_ms()
     start_ms = now_ms if settings.start_ms is None else settings.start_ms
-    maker = BasketMaker(layout, settings.seed, start_ms, settings.basket_every_s)
-    till = Till(
-        maker.from_time(now_ms - REPEAT_MS),
-        f"smartstore/simulator/{layout.store_id}",
-        lambda: _producer(settings.kafka),
-    )
-    await till.run(stop, ready)
+    effect = TrueEffect(basket=settings.true_effect, product=settings.true_product_effect)
+    plans = _Plans(layout.store_id)
+    maker = BasketMaker(layout, settings.seed, start_ms, settings.basket_every_s, effect, plans.arm)
+    following = asyncio.create_task(plans.follow(settings.kafka, stop))
+    try:
+        await plans.known_or(stop)
+        till = Till(
+            maker.from_time(now_ms - REPEAT_MS),
+            f"smartstore/simulator/{layout.store_id}",
+            lambda: _producer(settings.kafka),
+        )
+        await till.run(stop, ready)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+class _Plans:
+    """The store's newest experiment, followed live: shoppers live in the arm that screens show."""
+
+    def __init__(self, store_id: str) -> None:
+        self._store_id = store_id
+        self._plan: ExperimentPlan | None = None
+        self._known = asyncio.Event()
+
+    def take(self, topic: str, key: str, event: ExperimentPlan | None) -> bool:
+        """See `streams.follow.Table`."""
+        if key == self._store_id:
+            self._plan = event
+        return False
+
+    def arm(self, at_ms: int) -> Arm:
+        """The arm of the store; where screens are drawn one by one, no basket is in one."""
+        if self._plan is None or self._plan.unit != "store-slot":
+            return "control"
+        return self._plan.arm(at_ms)[0]
+
+    async def follow(self, kafka: str, stop: asyncio.Event) -> None:
+        """Reads the plans until `stop`."""
+
+        async def nothing() -> None:
+            return
+
+        followed = Followed((EXPERIMENT.name,), {})
+        await follow(
+            kafka, followed, self, known=self._known.set, changed=nothing, over=stop.is_set
+        )
+
+    async def known_or(self, stop: asyncio.Event) -> None:
+        """Waits until the plan is known, or `stop`: before, every basket would be of the control
+        arm.
+        """
+        waits = [asyncio.ensure_future(each.wait()) for each in (self._known, stop)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
 
 def _producer(kafka: str) -> Sender:

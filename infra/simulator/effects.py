@@ -43,14 +43,8 @@ class TrueEffect:
         return said
 
 
-#: The stores of the closed loop, by name.
-STORES = {
-    "none": TrueEffect(),
-    "one": TrueEffect(basket=0.01),
-    "five": TrueEffect(basket=0.05),
-    "twenty-eight": TrueEffect(basket=0.28),
-    "product": TrueEffect(product=0.44),
-}
+#: Screens that move nothing.
+NO_EFFECT = TrueEffect()
 
 
 def changed(

@@ -1,7 +1,7 @@
 """Writes simulated weeks into a database that has our schema: to look at the pages before a store
 has had any."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
 import psycopg
@@ -19,8 +19,9 @@ _AT_ONCE = 20_000
 Progress = Callable[[int], None]
 
 
-def fill(dsn: SecretStr, events: Iterable[Event], progress: Progress) -> int:
-    """Write the rows of all events in one transaction; returns how many. `progress` is told so far.
+def fill(dsn: SecretStr, events: Iterable[Event], progress: Progress) -> Counter[str]:
+    """Write the rows of all events in one transaction; returns how many by table. `progress` is
+    told so far.
 
     Raises:
         SimulatorError: the database does not answer, lacks our schema, or holds such rows already.
@@ -47,20 +48,21 @@ def fill(dsn: SecretStr, events: Iterable[Event], progress: Progress) -> int:
 
 def _write(
     connection: psycopg.Connection[tuple[object, ...]], events: Iterable[Event], progress: Progress
-) -> int:
+) -> Counter[str]:
     waiting: dict[str, list[Row]] = defaultdict(list)
-    written = held = 0
+    written: Counter[str] = Counter()
+    held = 0
     for topic, event in events:
         for unit in units(topic.name, event):
             for row in unit:
                 waiting[row.table.name].append(row)
                 held += 1
         if held >= _AT_ONCE:
-            written += _flush(connection, waiting)
+            _flush(connection, waiting, written)
             held = 0
-            progress(written)
-    written += _flush(connection, waiting)
-    progress(written)
+            progress(written.total())
+    _flush(connection, waiting, written)
+    progress(written.total())
     return written
 
 
@@ -75,15 +77,15 @@ def _settle(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 
 def _flush(
-    connection: psycopg.Connection[tuple[object, ...]], waiting: dict[str, list[Row]]
-) -> int:
-    done = 0
+    connection: psycopg.Connection[tuple[object, ...]],
+    waiting: dict[str, list[Row]],
+    written: Counter[str],
+) -> None:
     for name, rows in waiting.items():
         columns = sql.SQL(", ").join(sql.Identifier(c) for c, _ in rows[0].table.columns)
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(name), columns)
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row.values)
-        done += len(rows)
+        written[name] += len(rows)
     waiting.clear()
-    return done

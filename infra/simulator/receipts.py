@@ -1,23 +1,22 @@
-"""The simulated store's receipts: sizes as in a real panel, in no way moved by the signage.
+"""The simulated store's receipts: sizes as in a real panel, moved by signage as `effects` says.
 
-Pure: seed, number and start give the same basket every time. Sending is in `baskets`.
+Pure: seed, number, start and the arm of the moment give the same basket every time. Sending is in
+`baskets`.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 
+from infra.simulator.effects import NO_EFFECT, TrueEffect, changed
 from streams.contracts.ids import event_id
 from streams.contracts.layout import StoreLayout
 from streams.contracts.pos import Basket, BasketLine
-
-#: The true effect of signage on baskets, as a share of units and value: this store has none, and
-#: what is shown of it must say so.
-SIGNAGE_EFFECT = 0.0
+from streams.contracts.signage import Arm
 
 #: Basket sizes of a real grocery panel (public figures of the Complete Journey data): units are
 #: negative binomial with this mean and dispersion, at least 1 (median 7); value is log-normal.
@@ -58,12 +57,16 @@ class BasketMaker:
         seed: decides the sizes and the times.
         start_ms: when the till opens, UTC epoch ms.
         every_s: mean time between two baskets; times between are exponential.
+        effect: what baskets of adaptive slots are changed by; without one, nothing moves them.
+        arm: the store's arm at a time.
     """
 
     layout: StoreLayout
     seed: int
     start_ms: int
     every_s: float
+    effect: TrueEffect = NO_EFFECT
+    arm: Callable[[int], Arm] | None = None
 
     def baskets(self) -> Iterator[Basket]:
         """All baskets from the opening on, in the order of closing; there is no last one."""
@@ -88,13 +91,19 @@ class BasketMaker:
         """The basket of that number."""
         rng = np.random.default_rng([self.seed, number, 2])
         units, value = size(rng)
+        lines = _lines(rng, units, value)
+        if self.arm is not None and self.arm(closed_at_ms) == "adaptive":
+            # A generator of its own: the same basket without an effect is the same to the cent.
+            own = np.random.default_rng([self.seed, number, 4])
+            share = dict(CATEGORIES).get(self.effect.category, 0.0)
+            lines = changed(lines, self.effect, share, own)
         return Basket(
             basket_id=event_id(self.layout.store_id, "basket", self.seed, self.start_ms, number),
             store_id=self.layout.store_id,
             area_id=self.layout.areas[0].area_id,
             closed_at_ms=closed_at_ms,
             currency=self.layout.currency,
-            lines=_lines(rng, units, value),
+            lines=lines,
             simulated=True,
         )
 

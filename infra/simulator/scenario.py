@@ -60,7 +60,7 @@ class Scenario:
         self.stage = stage_of(layout, area_id)
         self.seed = seed
         self._restless = restless
-        self._every_ms = _RESTLESS_EVERY_MS if restless else VISIT_EVERY_MS
+        self.every_ms = _RESTLESS_EVERY_MS if restless else VISIT_EVERY_MS
         self.start_ms = start_ms
         self._duration_ms = duration_ms
         self._planned = lru_cache(maxsize=16)(self._plan)
@@ -71,13 +71,13 @@ class Scenario:
 
     def present(self, at_ms: int) -> list[Visit]:
         """The visits that are going on at a time."""
-        newest = (at_ms - self.start_ms) // self._every_ms
+        newest = (at_ms - self.start_ms) // self.every_ms
         near = (self.visit(n) for n in range(newest - 1, newest + 1))
         return [v for v in near if v is not None and v.enter_ms <= at_ms < v.leave_ms]
 
     def visit(self, number: int) -> Visit | None:
         """The visit of that number, 0 being the first; None before it and after the last."""
-        offset_ms = number * self._every_ms
+        offset_ms = number * self.every_ms
         if number < 0 or (self._duration_ms is not None and offset_ms >= self._duration_ms):
             return None
         return self._planned(number)
@@ -92,7 +92,7 @@ class Scenario:
 
     def _plan(self, number: int) -> Visit:
         rng = np.random.default_rng([self.seed, number])
-        enter_ms = self.start_ms + number * self._every_ms
+        enter_ms = self.start_ms + number * self.every_ms
         first, following = self._first_zone(number), self._first_zone(number + 1)
         others = [i for i in range(len(self.stage.zones)) if i not in (first, following)]
         second = int(rng.choice(others)) if others else first

@@ -35,6 +35,14 @@ class SimulatorSettings(BaseSettings):
     basket_every_s: Annotated[float, Field(ge=0.05, le=86_400.0)] = Field(
         3.0, description="mean time between two baskets, seconds"
     )
+    true_effect: Annotated[float, Field(ge=-0.2, le=0.8)] = Field(
+        0.0, description="what adaptive slots truly add to the mean basket, as a share"
+    )
+    true_product_effect: Annotated[float, Field(ge=0.0, le=2.0)] = Field(
+        0.0,
+        description="what adaptive slots truly add to the sales of tea with the basket unmoved, as "
+        "a share",
+    )
     restless: bool = Field(
         False,
         description="instead of shoppers who come and go: one at a time who stays for ten minutes "

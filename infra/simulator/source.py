@@ -104,7 +104,7 @@ class SimulatedSource:
         if settings.start_ms is None:
             self._scenario = self._make_scenario(now_ms)
         if settings.truth_file is not None and self._writes_truth():
-            writer = TruthWriter(settings.truth_file, self._scenario, now_ms)
+            writer = TruthWriter(settings.truth_file, self._scenario, now_ms, settings.true_effect)
             self._truth = self._open.enter_context(writer)
 
     def _writes_truth(self) -> bool:

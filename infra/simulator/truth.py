@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from infra.simulator.errors import TruthFileError
 from infra.simulator.people import Kind
-from infra.simulator.receipts import SIGNAGE_EFFECT
 from infra.simulator.scenario import VISIT_EVERY_MS, Scenario
 from infra.simulator.visit import Visit
 from streams.contracts.layout import Place
@@ -155,9 +154,11 @@ class TruthWriter:
     one before it was.
     """
 
-    def __init__(self, path: Path, scenario: Scenario, from_ms: int) -> None:
-        self._path, self._scenario = path, scenario
-        self._next = max(0, (from_ms - scenario.start_ms) // VISIT_EVERY_MS - 1)
+    def __init__(
+        self, path: Path, scenario: Scenario, from_ms: int, signage_effect: float = 0.0
+    ) -> None:
+        self._path, self._scenario, self._signage_effect = path, scenario, signage_effect
+        self._next = max(0, (from_ms - scenario.start_ms) // scenario.every_ms - 1)
         self._from_ms = from_ms
         self._file: IO[bytes] | None = None
 
@@ -174,7 +175,7 @@ class TruthWriter:
                 area_id=stage.area_id,
                 seed=self._scenario.seed,
                 start_ms=self._scenario.start_ms,
-                signage_effect=SIGNAGE_EFFECT,
+                signage_effect=self._signage_effect,
             )
         )
         return self

@@ -50,6 +50,8 @@ _PASSES_SCREEN = 0.85
 _WATCHES_SCREEN = 0.3
 _FACES = 0.7
 _TURN_MS = 10_000
+#: Who comes now has not left before this: the days end before it, so that nothing lies ahead.
+_LONGEST_VISIT = timedelta(minutes=40)
 _WINDOW_MS = 60_000
 _LATENESS_MS = 2 * 3_600_000
 _HOUR_MS = 3_600_000
@@ -98,7 +100,7 @@ class SimulatedWeeks:
             adaptive_share=0.5,
             outcome="basket_value",
             starts_at_ms=begins - begins % self.slot_ms,
-            ends_at_ms=None,
+            ends_at_ms=None if self.until is None else int(self.until.timestamp() * 1000),
             approved_by="The simulator",
             approved_at_ms=begins,
             hypothesis="Screens that follow attention make baskets larger.",
@@ -143,7 +145,7 @@ class SimulatedWeeks:
         for hour, usual in enumerate(_BY_HOUR, _OPENS):
             for _ in range(int(rng.poisson(usual * busy))):
                 came = self._at(day, hour) + timedelta(seconds=float(rng.uniform(0, 3600)))
-                if self.until is not None and came > self.until:
+                if self.until is not None and came > self.until - _LONGEST_VISIT:
                     continue
                 visit += 1
                 at_ms = int(came.timestamp() * 1000)
@@ -295,7 +297,7 @@ class SimulatedWeeks:
     def _plays(self, day: date, screen_id: str, area_id: str, seen: list[_Seen]) -> Iterator[Event]:
         opens, closes = (int(self._at(day, h).timestamp() * 1000) for h in (_OPENS, _CLOSES))
         if self.until is not None:
-            closes = min(closes, int(self.until.timestamp() * 1000))
+            closes = min(closes, int(self.until.timestamp() * 1000) - _TURN_MS)
         ordered = sorted(seen, key=lambda s: s.entered_at_ms)
         for at_ms in range(opens, closes, _TURN_MS):
             creative = self.creatives[at_ms // _TURN_MS % len(self.creatives)]

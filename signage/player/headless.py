@@ -78,29 +78,34 @@ class HeadlessPage:
 
     async def _show(self, socket: websockets.ClientConnection, message: dict[str, Any]) -> None:
         answer = {"type": "rendered", "play_id": message["play_id"]}
-        status = http.client.OK
+        error = None
         if message["url"] != self._front:
-            status = await asyncio.to_thread(self._fetch, message["url"])
-        if status == http.client.OK:
+            error = await asyncio.to_thread(self._fetch, message["url"])
+        if error is None:
             self._front = message["url"]
         else:
-            answer |= {"type": "failed", "error": f"the service answered {status}"}
-        with contextlib.suppress(websockets.ConnectionClosed):
+            answer |= {"type": "failed", "error": error}
+        try:
             await socket.send(msgspec.json.encode(answer).decode())
-        if status == http.client.OK:
+        except websockets.ConnectionClosed:
+            return
+        if error is None:
             self.rendered += 1
             if self._on_rendered is not None:
                 self._on_rendered(message)
 
-    def _fetch(self, url: str) -> int:
+    def _fetch(self, url: str) -> str | None:
+        """None, or why it cannot be shown."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
         try:
             connection.request("GET", url)
             answer = connection.getresponse()
             answer.read()
-            return answer.status
+        except (OSError, http.client.HTTPException) as error:
+            return f"the service could not be reached ({error or type(error).__name__})"
         finally:
             connection.close()
+        return None if answer.status == http.client.OK else f"the service answered {answer.status}"
 
 
 async def _ping(socket: websockets.ClientConnection) -> None:

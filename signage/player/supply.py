@@ -39,6 +39,7 @@ class Supply:
         self._sources = sources
         self._playlist: Playlist | None = None
         self._message = b""
+        self._kept: Playlist | None = None
         self._files: Mapping[str, MediaFile] = {}
         self._held: set[str] = set()
         self._wanted = asyncio.Event()
@@ -62,6 +63,7 @@ class Supply:
         except RefusedPlaylistError as error:
             self._refuse(error.why, str(error))
             return None
+        self._kept = self._playlist
         self._look()
         return self._repertoire()
 
@@ -89,7 +91,6 @@ class Supply:
 
     async def run(self) -> None:
         """Keep the newest playlist and fetch what it names, until cancelled."""
-        kept: Playlist | None = self._playlist
         self._wanted.set()
         while True:
             await self._wanted.wait()
@@ -97,8 +98,8 @@ class Supply:
             await asyncio.to_thread(self._look)
             self._tell()
             complete = await self._fetch_all()
-            if self._playlist is not kept and await asyncio.to_thread(self._keep):
-                kept = self._playlist
+            if self._playlist is not self._kept:
+                await asyncio.to_thread(self._keep)
             if not complete:
                 await asyncio.sleep(_RETRY_S)
                 self._wanted.set()
@@ -145,20 +146,19 @@ class Supply:
         )
         return False
 
-    def _keep(self) -> bool:
+    def _keep(self) -> None:
         """Write the playlist down, and throw away what it does not name. Blocking."""
-        if self._playlist is None:
-            return True
+        playlist, message = self._playlist, self._message
         new = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(self._message)
+            new.write_bytes(message)
             new.replace(self._path)
         except OSError as error:
             _log.error("%s: the playlist cannot be kept (%s)", self._path, error.strerror)
-            return False
+            return
+        self._kept = playlist
         self._media.keep_only({file.sha256 for file in self._files.values()})
-        return True
 
     def _repertoire(self) -> Repertoire | None:
         if self._playlist is None:

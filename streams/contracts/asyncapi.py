@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The AsyncAPI 3.0 document of all topics, generated from the registry; and who tells and reads
 what, which it is made of.
 
@@ -108,7 +109,7 @@ def document(version: str) -> dict[str, Any]:
                 "milliseconds. What a consumer gives up on goes to <consumer>.dlq.v1: the "
                 "original bytes, with exception, reason, topic, partition and offset as headers."
             ),
-            "license": {"name": "AGPL-3.0-or-later"},
+            "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
         "servers": {"kafka": {"host": "127.0.0.1:9092", "protocol": "kafka"}},

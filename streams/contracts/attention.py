@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the processor measures: attention, exposure and basket metrics by window.
 
 A window is told again when later events change it; the row with the greatest `through_offset` for

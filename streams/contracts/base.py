@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Field types and the trace that every event shares. Standard library and msgspec alone."""
 
 from typing import Annotated

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The canonical bytes of a message, over which it is hashed and signed.
 
 JSON in UTF-8, keys in order of their code points, nothing between the tokens, the named fields left

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bytes to structs and back: JSON values, CloudEvents 1.0 headers (Kafka binary mode).
 
 Reference: CloudEvents Kafka protocol binding, https://github.com/cloudevents/spec (ce_ headers).

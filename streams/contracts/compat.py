@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a topic's value may change as it did: optional fields only, all else is a new topic.
 
 Both ways must hold, since producers and consumers are never renewed at one moment: old values are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What can be wrong with a message.
 
 ContractError            root: a message breaks the contract

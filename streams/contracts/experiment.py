@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The arm of an experimental unit: one pure hash, used by policy and by analysis; and the plan that
 a named person approved.
 

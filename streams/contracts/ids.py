@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Deterministic event ids: the same parts give the same id, so that a repeat can be recognised."""
 
 from hashlib import sha1

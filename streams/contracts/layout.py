@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A store as the system knows it: areas, zones, screens, cameras and where they are.
 
 Frame of reference, one for each area, in metres: origin on the floor at the foot of the shelf,

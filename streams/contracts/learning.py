@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a content policy has learned: a whole snapshot at a time, published outside the stream.
 
 The sums of a snapshot are over thousands of moments of screens; nothing in it is of a person.

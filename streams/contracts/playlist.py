@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a screen may show in the next hours, signed: its own rotation, every creative that a
 decision may name, and the bytes of each file.
 """

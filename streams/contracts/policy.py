@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The port through which the processor is given its content policy.
 
 The policy itself lives in `signage/`; `streams/` never imports it. What it sees is a moment of an

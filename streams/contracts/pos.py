@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the till says, and what of it was refused."""
 
 from decimal import Decimal

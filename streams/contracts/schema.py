@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """JSON Schemas of the topics' values, made from the structs, and the guard of their promise."""
 
 import json

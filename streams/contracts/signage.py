@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is decided for a screen, and the proof that it was shown."""
 
 from decimal import Decimal
@@ -84,7 +85,7 @@ class Creative(Struct, frozen=True, kw_only=True):
     `zones` and `screens` name where it is eligible; an empty tuple means everywhere.
     `media` is the path of the page below the player's media folder; `sha256` that of its bytes. A
     picture or a video comes with a page that shows it. `files` are all that the page needs, itself
-    included; none are listed where they come with the player.
+    included.
     `hours`, `valid_from_ms` and `valid_until_ms` say when it may be shown; `max_plays_per_hour`
     caps one screen, `budget_plays` the campaign in one store. `skus` are what it advertises: one
     that is sold out bars it. `prices` are the skus whose price it shows, `fields` the other places

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a store has and what it asks for it: stock and price, told by the store's own systems.
 
 Where nobody tells them they are absent: whatever needs them is then absent too, never guessed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The one registry of topics: name, key, struct, identity, retention.
 
 All that the processor reads is keyed by `area_id`; what it writes is keyed by its entity. A

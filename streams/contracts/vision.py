@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a camera gateway says: gaze, dwell, audience, crossings.
 
 No struct here has, or may get, a field that could hold a picture or an embedding. Track ids are

@@ -6,6 +6,7 @@ It must never import the policy that decides; that is handed in.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
 
 from streams.contracts.base import Trace
 from streams.contracts.ids import event_id
@@ -39,6 +40,14 @@ class Sight:
     silence_ms: int
 
 
+class Told(NamedTuple):
+    """What a screen is told, the decision behind it, and the categories of the creative."""
+
+    content: Content
+    decision: Decision
+    categories: tuple[str, ...]
+
+
 def decide(
     place: Place,
     state: AreaState,
@@ -48,7 +57,7 @@ def decide(
     policy: ContentPolicy,
     arms: Arms,
     sight: Sight,
-) -> tuple[Content, Decision] | None:
+) -> Told | None:
     """What the screen shall be told at `now_ms`; None where it goes on as it is."""
     if showing is not None and showing.expires_at_ms <= now_ms:
         showing = None
@@ -79,7 +88,8 @@ def decide(
     if choice is None or _goes_on(showing, choice, moment):
         return None
     trace = _trace(place.zones, state, choice, moment, sight.silence_ms)
-    return _told(moment, choice, showing, trace, policy.version, drawn)
+    content, decision = _told(moment, choice, showing, trace, policy.version, drawn)
+    return Told(content, decision, choice.creative.categories)
 
 
 def _shown_since_ms(content: Content) -> int:

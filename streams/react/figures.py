@@ -1,4 +1,4 @@
-"""What `react` tells Prometheus of its decisions."""
+"""What `react` tells Prometheus of its decisions, and of the variety that they leave."""
 
 from collections.abc import Iterable
 
@@ -34,3 +34,30 @@ class Reacted:
             {(): reactor.reaction_s},
         )
         yield telling.gauge("areas", "Areas that this worker decides", {(): len(reactor.held)})
+        yield from self._variety(telling)
+
+    def _variety(self, telling: Telling) -> Iterable[Metric]:
+        variety = self._reactor.variety
+        yield telling.gauge(
+            "variety_creatives",
+            "Effective number (exp of the entropy) of creatives shown lately",
+            {(): variety.creatives},
+        )
+        yield telling.gauge(
+            "variety_categories",
+            "Effective number of their categories",
+            {(): variety.categories},
+        )
+        yield telling.gauge(
+            "variety_loss_ratio",
+            "Part of the variety of all creatives that may be shown which was not",
+            {(): variety.loss},
+        )
+        yield telling.gauge(
+            "variety_overlap_ratio",
+            "Mean share of their time in which two screens show the same mix",
+            {} if variety.overlap is None else {(): variety.overlap},
+        )
+        yield telling.gauge(
+            "variety_alarm", "1 while a third of the variety is lost", {(): float(variety.alarm)}
+        )

@@ -19,6 +19,7 @@ from streams.contracts.topics import CONTENT, DECISION
 from streams.contracts.vision import Audience, GazeBatch
 from streams.core import attention_now
 from streams.core.attention_now import AreaState
+from streams.core.variety import Guard, Variety
 from streams.deadletter import handle_or_bury
 from streams.errors import DeliveryError, UnknownPlaceError
 from streams.metrics import REACTION_S, Histogram
@@ -76,6 +77,9 @@ class Reactor:
         self.decision_s = Histogram(REACTION_S)
         #: From the frame in which a gaze was seen to the same, where a gaze decided.
         self.reaction_s = Histogram(REACTION_S)
+        #: What the screens of this worker showed lately.
+        self.guard = Guard(settings.variety_window_ms)
+        self._alarmed = False
 
     @property
     def held(self) -> frozenset[str]:
@@ -89,6 +93,7 @@ class Reactor:
         self._held = frozenset(area_ids)
         self._areas = {}
         self._showing = dict(showing)
+        self.guard.forget_all()
 
     def recall(self, record: Incoming) -> None:
         """A record from before this worker held the area: it is remembered, and changes nothing.
@@ -114,6 +119,24 @@ class Reactor:
                 await self._look(area_id)
             except Exception:  # one area's trouble must not leave the others without content
                 log.exception("area %r could not be decided", area_id)
+        self._watch_variety()
+
+    @property
+    def variety(self) -> Variety:
+        """What the screens of this worker showed lately."""
+        return self.guard.now(self._clock_ms())
+
+    def _watch_variety(self) -> None:
+        variety = self.variety
+        if variety.alarm and not self._alarmed:
+            log.warning(
+                "the screens show %.1f of %d creatives in effect, %.0f %% less than they could: "
+                "look at the policy, or at the creatives' caps",
+                variety.creatives,
+                variety.possible,
+                100 * variety.loss,
+            )
+        self._alarmed = variety.alarm
 
     async def _handle(self, record: Incoming) -> None:
         event = self._decoded(record)
@@ -165,7 +188,7 @@ class Reactor:
             )
             if told is None:
                 return
-            content, decision = told
+            content, decision, categories = told
             records = [
                 codec.record(CONTENT, content, CONSUMER),
                 codec.record(DECISION, decision, CONSUMER),
@@ -177,6 +200,8 @@ class Reactor:
                 return
             self._showing[screen_id] = content
             self._count(decision)
+            possible = [candidate.creative_id for candidate in decision.candidates]
+            self.guard.shows(screen_id, content.creative_id, categories, possible, now_ms)
 
     def _count(self, decision: Decision) -> None:
         told_ms = self._clock_ms()

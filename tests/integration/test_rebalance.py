@@ -91,7 +91,7 @@ async def test_results_are_equal_while_workers_come_and_go(
     def part_of(name: str) -> Part:
         return part(state, name, ["measure"], env | {"SMARTSTORE_MEMBER": f"{name}-{run}"})
 
-    members = Members(supervisor, part_of, 1, lambda _: None)
+    members = Members(supervisor, part_of, _by_itself, 0.0, 1, lambda _: None)
     feeding = asyncio.create_task(Feeder(bootstrap, begin_ms, idempotent=False).run(told.messages))
     first = await members.add()
     await members.add()
@@ -122,6 +122,10 @@ async def test_results_are_equal_while_workers_come_and_go(
         ]
         assert account.differences == []
         assert account.found > 0
+
+
+async def _by_itself(name: str) -> None:
+    """This broker expires its members."""
 
 
 def _store(record: Logged) -> str | None:

@@ -64,5 +64,6 @@ def test_the_alerts_ask_for_what_is_told() -> None:
 
 def test_a_name_says_its_unit() -> None:
     units = ("seconds", "records", "messages", "entries", "areas", "up")
+    units += ("creatives", "categories", "ratio", "alarm")
     unnamed = [f.name for f in families() if f.type != "counter" and not f.name.endswith(units)]
     assert unnamed == []

@@ -4,7 +4,7 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from infra.stack.part import Part
@@ -14,17 +14,23 @@ Fate = Literal["returned", "lost"]
 
 
 class Members:
-    """`part_of` makes the part of a member from its id."""
+    """`part_of` makes the part of a member from its id; `expire` takes a lost one out of its group,
+    `session_s` after its death.
+    """
 
     def __init__(
         self,
         supervisor: Supervisor,
         part_of: Callable[[str], Part],
+        expire: Callable[[str], Awaitable[None]],
+        session_s: float,
         seed: int,
         say: Callable[[str], None],
     ) -> None:
         self._supervisor = supervisor
         self._part_of = part_of
+        self._expire = expire
+        self._session_s = session_s
         self._draw = random.Random(seed)  # noqa: S311 - whom to kill, no secret
         self._say = say
         self._made = 0
@@ -55,7 +61,11 @@ class Members:
             if fate == "lost":
                 self.names.remove(name)
                 await self._supervisor.stop_part(name)
-                await self.add()
+                await asyncio.gather(self._expires(name), self.add())
+
+    async def _expires(self, name: str) -> None:
+        await asyncio.sleep(self._session_s)
+        await self._expire(name)
 
     async def stop(self) -> None:
         """All of them, gracefully."""

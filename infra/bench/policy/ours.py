@@ -82,7 +82,7 @@ class _Shared:
         stores, d = len(worlds), self._kinds.shape[2] * FEATURES
         self._a = np.tile(_RIDGE * np.eye(d), (stores, 1, 1))
         self._b = np.zeros((stores, d))
-        self._weights = np.zeros((stores, self._kinds.shape[2], FEATURES))
+        self._weights: Floats = np.zeros((stores, self._kinds.shape[2], FEATURES))
         self.rewards = np.zeros(stores)
 
     def learn(self, store: NDArray[np.int64], arm: NDArray[np.int64], x: Floats, r: Floats) -> None:
@@ -93,8 +93,8 @@ class _Shared:
             self._a[each] += phi[mine].T @ phi[mine]
             self._b[each] += r[mine] @ phi[mine]
         np.add.at(self.rewards, store, 1.0)
-        solved = np.linalg.solve(self._a, self._b[..., None])[..., 0]
-        self._weights = solved.reshape(self._weights.shape)
+        solved: Floats = np.linalg.solve(self._a, self._b[..., None])[..., 0]
+        self._weights = solved.reshape(len(solved), -1, FEATURES).astype(np.float64)
 
     def estimates(self, x: Floats) -> Floats:
         """(S, K) of moments (S, d)."""

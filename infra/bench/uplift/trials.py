@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infra.bench.uplift.report import Days, EffectReport
-from infra.simulator.effects import TrueEffect
+from infra.simulator.effects import NO_EFFECT, TrueEffect
 from infra.simulator.shops import Shops, Sums, simulate
 from streams.uplift.covariates import COVARIATES, profile
 from streams.uplift.design import Cost, Noise, cost, noise_of
@@ -83,7 +83,7 @@ def trials(
 def planned(shops: Shops, outcome: Outcome, effect: float, seed: int) -> Cost:
     """What the plan foretells from the time before the start: the median of some shops."""
     found = []
-    sums = simulate(replace(shops, days=0), TrueEffect(), 20, seed)
+    sums = simulate(replace(shops, days=0), NO_EFFECT, 20, seed)
     for number in range(20):
         noise = _noise(sums, shops, outcome, number)
         found.append(cost(noise, shops.adaptive_share, effect))

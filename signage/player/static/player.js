@@ -51,6 +51,12 @@ function layer(message) {
   return frame;
 }
 
+// A frame without scripts may not start its film by itself. Settled once each film moves, so that
+// its first picture is there before it is faded in.
+function films(page) {
+  return Promise.all([...page.querySelectorAll("video")].map((film) => film.play()));
+}
+
 function loaded(frame) {
   return new Promise((resolve, reject) => {
     const limit = setTimeout(
@@ -66,7 +72,7 @@ function loaded(frame) {
       } else if (entry && entry.responseStatus >= 400) {
         reject(new Error(`the service answered ${entry.responseStatus}`));
       } else {
-        resolve(Promise.race([page.fonts.ready, wait(FONT_LIMIT_MS)]));
+        resolve(Promise.all([Promise.race([page.fonts.ready, wait(FONT_LIMIT_MS)]), films(page)]));
       }
     });
   });

@@ -15,7 +15,7 @@ from signage.errors import LabelError
 from signage.labels import measuring
 from signage.labels.aigc import Aigc, checked, from_json, labels_in, packet, to_json
 from signage.labels.containers import find_labels, xmp_of
-from signage.labels.drawing import TEXT
+from signage.labels.drawing import TEXT, plate
 from signage.labels.pictures import label_picture
 
 LABEL = Aigc(content_producer="ACME Studio", produce_id="P-1", content_propagator="Shop")
@@ -212,3 +212,19 @@ def test_a_creative_that_is_not_ai_generated_needs_no_label() -> None:
     from signage.catalogue import load_catalogue
 
     assert all(label_fault(each) is None for each in load_catalogue().creatives)
+
+
+@pytest.mark.parametrize("text", measuring.TEXTS)
+@pytest.mark.parametrize("left", [True, False])
+@pytest.mark.parametrize("top", [True, False])
+def test_a_label_is_found_in_every_corner_and_wording(text: str, left: bool, top: bool) -> None:
+    picture = Image.fromarray(grain(500, 400))
+    mark = plate(text, 24)
+    place = (12 if left else 488 - mark.width, 9 if top else 391 - mark.height)
+    picture.paste(mark, place)
+    found = measuring.find(np.asarray(picture))
+    assert found is not None
+    assert found.text == text
+    assert abs(found.box[0] - place[0]) <= 2
+    assert abs(found.box[1] - place[1]) <= 2
+    assert found.capitals_px >= 24

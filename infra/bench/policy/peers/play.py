@@ -10,12 +10,13 @@ import heapq
 import json
 import sys
 import time
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.bench.policy.world import CREATIVES, captured, make, rotation
+from infra.bench.policy.world import CREATIVES, World, captured, make, rotation
 
 
 class Player(Protocol):
@@ -107,11 +108,10 @@ def main(program: str, seed: int, rounds: int, seconds: float) -> None:
             chosen[t] = arm
         heapq.heappush(waiting, (t + int(world.late[t]), t, kept))
         played = t + 1
-    whole = make(seed, rounds) if played == rounds else _first(world, played)
     print(
         json.dumps(
             {
-                "captured": captured(chosen[:played], whole),
+                "captured": captured(chosen[:played], _first(world, played)),
                 "rounds": played,
                 "decide_us": [float(v) for v in np.percentile(decide_us, [50, 99])],
                 "learn_us": float(np.median(learn_us)),
@@ -120,9 +120,7 @@ def main(program: str, seed: int, rounds: int, seconds: float) -> None:
     )
 
 
-def _first(world: Any, played: int) -> Any:
-    from dataclasses import replace
-
+def _first(world: World, played: int) -> World:
     return replace(world, mean=world.mean[:played], adaptive=world.adaptive[:played])
 
 
