@@ -37,6 +37,8 @@ def recall(
     console.print(
         f"{report.screens} screens, {report.rounds} recalls: off the screen after {found.p50} ms "
         f"(p95 {found.p95}, slowest {report.slowest_ms} ms; goal {report.goal_ms}); shown again "
-        f"{report.shown_again + report.obeyed_late} times"
+        f"{report.shown_again + report.obeyed_late} times; withdrawn while the network was away: "
+        f"{report.offline_ms.p50} ms after its return (p95 {report.offline_ms.p95}), shown again "
+        f"{report.offline_shown_again} times"
     )
     console.print(f"report: {json}")

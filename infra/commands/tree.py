@@ -21,6 +21,7 @@ from infra.commands import (
     keys,
     models,
     notice,
+    pages,
     parts,
     player,
     receipts,
@@ -57,6 +58,7 @@ app.add_typer(experiment.app, name="experiment")
 app.add_typer(keys.app, name="keys")
 app.add_typer(bench.app, name="bench")
 app.add_typer(exports.app, name="export")
+app.add_typer(pages.app, name="pages")
 annotate.add_to(app)
 notice.add_to(app)
 traces.add_to(app)

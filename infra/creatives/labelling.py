@@ -5,8 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from infra.errors import UserError, os_sentence
+from signage.core.labels import MIN_SECONDS
+from signage.errors import CatalogueError
 from signage.intake.files import Found, sniff
 from signage.intake.labelling import check_label
+from signage.intake.probing import probe_video
 from signage.labels.aigc import Aigc, checked
 from signage.labels.containers import find_labels
 from signage.labels.pictures import label_picture
@@ -44,7 +47,7 @@ def label_file(file: Path, out: Path | None, label: Aigc) -> tuple[Path, AiLabel
                 _label_video(file, data, made, label)
             kind = format if format in _PICTURES else "mp4"
             size = made.stat().st_size
-            found = check_label(Found(target.name, made, kind, file_sha256(made), size))
+            found = _checked(Found(target.name, made, kind, file_sha256(made), size), file)
             os.replace(made, target)
     except OSError as error:
         raise UserError(os_sentence(error, str(target))) from error
@@ -52,9 +55,26 @@ def label_file(file: Path, out: Path | None, label: Aigc) -> tuple[Path, AiLabel
 
 
 def _label_video(file: Path, data: bytes, made: Path, label: Aigc) -> None:
+    seconds = probe_video(file).seconds
+    if seconds is not None and seconds < MIN_SECONDS:
+        raise UserError(
+            f"{file} is {seconds:.1f} s long and its label must be shown for {MIN_SECONDS:.0f} s; "
+            "make it longer"
+        )
     if data[4:8] == b"ftyp" and find_labels(data, "mp4"):
         raise UserError(f"{file} holds an AIGC label already, and may hold only one")
     label_video(file, made, label)
+
+
+def _checked(made: Found, file: Path) -> AiLabel:
+    """What is found on the labelled copy: a refusal names the file that the user named."""
+    try:
+        return check_label(made)
+    except CatalogueError as error:
+        what = str(error).removeprefix(f"{made.path}: ").rpartition("; ")[0]
+        raise CatalogueError(
+            file, f"labelled, {what}", "use a picture or video of an ordinary size and length"
+        ) from error
 
 
 def _read(file: Path) -> bytes:

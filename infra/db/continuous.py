@@ -116,8 +116,8 @@ def _has_policy(connection: Connection, name: str) -> bool:
     found = connection.execute(
         "SELECT 1 FROM timescaledb_information.jobs j "
         "JOIN timescaledb_information.continuous_aggregates c "
-        "ON j.hypertable_schema = c.materialization_hypertable_schema "
-        "AND j.hypertable_name = c.materialization_hypertable_name "
+        # Which of its two names is told has changed over the versions.
+        "ON j.hypertable_name IN (c.view_name, c.materialization_hypertable_name) "
         "WHERE j.proc_name = 'policy_refresh_continuous_aggregate' AND c.view_name = %s",
         [name],
     )

@@ -41,10 +41,11 @@ class MigrationStatus:
     applied: bool
 
 
-def migrate(dsn: SecretStr, progress: Progress) -> int:
+def migrate(dsn: SecretStr, progress: Progress, *, last: str | None = None) -> int:
     """Apply what is missing; returns how many migrations that was. Safe to call again.
 
-    `progress` is told each migration's name before it runs.
+    `progress` is told each migration's name before it runs. `last` is the last one to apply: an
+    older version's schema.
 
     Raises:
         DatabaseAwayError: no connection.
@@ -54,7 +55,11 @@ def migrate(dsn: SecretStr, progress: Progress) -> int:
         # Whoever holds the advisory lock is alone, so a row in yoyo's lock table is a dead one's.
         backend.init_database()
         backend.break_lock()
-        missing = backend.to_apply(read_migrations(str(MIGRATIONS)))
+        missing = [
+            migration
+            for migration in backend.to_apply(read_migrations(str(MIGRATIONS)))
+            if last is None or migration.id <= last
+        ]
         for migration in missing:
             progress(migration.id)
             try:
@@ -65,7 +70,8 @@ def migrate(dsn: SecretStr, progress: Progress) -> int:
                     f"({_first_line(error)}); nothing of it was kept: grant what it asks for and "
                     "run `smartstore db migrate` again"
                 ) from error
-        ensure_policies(connection, progress)
+        if last is None:
+            ensure_policies(connection, progress)
         return len(missing)
 
 

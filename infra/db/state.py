@@ -136,7 +136,7 @@ SELECT j.proc_name::text, coalesce(c.view_name, j.hypertable_name)::text,
 FROM timescaledb_information.jobs j
 LEFT JOIN timescaledb_information.job_stats s USING (job_id)
 LEFT JOIN timescaledb_information.continuous_aggregates c
-  ON c.materialization_hypertable_name = j.hypertable_name
+  ON j.hypertable_name IN (c.view_name, c.materialization_hypertable_name)
 WHERE j.hypertable_schema IS NOT NULL ORDER BY 1, 2
 """
 

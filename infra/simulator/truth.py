@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from infra.simulator.errors import TruthFileError
 from infra.simulator.people import Kind
-from infra.simulator.scenario import VISIT_EVERY_MS, Scenario
+from infra.simulator.scenario import Scenario
 from infra.simulator.visit import Visit
 from streams.contracts.layout import Place
 from streams.contracts.vision import TargetKind

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -22,6 +23,9 @@ from infra.pages.routes import Pages, add_pages
 from infra.web.headers import SecurityHeaders
 from infra.web.hub import Hub
 from infra.web.settings import WebSettings
+from signage.player.certificate import lan_address
+from signage.player.gate import Gate, pairing_routes
+from signage.player.pairing import Pairing
 from streams.contracts.layout import StoreLayout
 
 _STATIC = Path(__file__).parent / "static"
@@ -36,10 +40,21 @@ _OWN_PAGE = "x-smartstore"
 _CONTROL_TIMEOUT_S = 5.0
 
 
-def create_web(settings: WebSettings, layout: StoreLayout, hub: Hub) -> FastAPI:
-    """The page's application; `hub` has to be run beside it."""
+#: Over TLS, from this host, for all of its paths; a player on the same host has one of its own.
+_COOKIE = "__Host-smartstore-pages"
+
+
+def create_web(
+    settings: WebSettings, layout: StoreLayout, hub: Hub, pairing: Pairing | None = None
+) -> FastAPI:
+    """The page's application; `hub` has to be run beside it. With `pairing` it is closed to
+    browsers without a token."""
     app = FastAPI(openapi_url=None)
-    own = ("127.0.0.1", "localhost", "[::1]", settings.web_host)
+    own = ["127.0.0.1", "localhost", "[::1]", settings.web_host]
+    if pairing is not None:
+        own += [lan_address(), socket.gethostname()]
+        app.include_router(pairing_routes(pairing, _STATIC / "pair.html", {}, _COOKIE))
+        app.add_middleware(Gate, knows=pairing.knows, cookie=_COOKIE)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*own, *settings.web_allowed_hosts])
     app.add_middleware(SecurityHeaders, policy=_content_policy(settings))
 

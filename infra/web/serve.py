@@ -8,6 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from infra.web.errors import PortTakenError
+from signage.player.certificate import Certificate
 
 #: An open stream ends by itself; this is for a browser that does not read.
 _SHUTDOWN_S = 3
@@ -16,7 +17,9 @@ _SHUTDOWN_S = 3
 class PageServer(uvicorn.Server):
     """A server whose signals belong to the command line, and that tells when it listens."""
 
-    def __init__(self, app: FastAPI, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, app: FastAPI, ready: Callable[[], None], tls: Certificate | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -24,6 +27,8 @@ class PageServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=_SHUTDOWN_S,
+                ssl_certfile=None if tls is None else tls.certificate,
+                ssl_keyfile=None if tls is None else tls.key,
             )
         )
         self._ready = ready

@@ -1,9 +1,12 @@
 """Settings of the live page's process."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from signage.settings import is_loopback
 
 
 class WebSettings(BaseSettings):
@@ -21,6 +24,14 @@ class WebSettings(BaseSettings):
     web_host: str = Field(default="127.0.0.1", description="address that the page listens on")
     web_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
         default=8080, description="port that the page listens on; 0 takes a free one"
+    )
+    web_pairing: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="whether browsers must be paired, over TLS; auto: whenever the pages are "
+        "served to other machines than this one",
+    )
+    state: Path = Field(
+        default=Path(".smartstore"), description="where the paired browsers are remembered"
     )
     web_allowed_hosts: tuple[str, ...] = Field(
         default=(), description="host names, besides this machine's own, that the page answers to"
@@ -54,3 +65,15 @@ class WebSettings(BaseSettings):
         default=None,
         description="POST here kills the embedded broker; without it the page has no such button",
     )
+
+    @property
+    def folder(self) -> Path:
+        """Where the certificate and the paired browsers are kept."""
+        return self.state / "web"
+
+    @property
+    def paired(self) -> bool:
+        """Whether browsers must be paired, over TLS."""
+        if self.web_pairing != "auto":
+            return self.web_pairing == "on"
+        return not is_loopback(self.web_host)

@@ -104,7 +104,8 @@ def _search(grey: Grey, text: str) -> Explicit | None:
     alike = [each for each in TEXTS if len(each) == len(text)]
     refined = {each: _refined(grey, each, around) for each in alike}
     truly = max(alike, key=lambda each: refined[each][0])
-    return _measure(grey, truly, refined[truly][1])
+    surely, box = refined[truly]
+    return _measure(grey, truly, box) if surely >= _MIN_LIKENESS else None
 
 
 def _sizes(short_px: int) -> Iterator[int]:

@@ -33,9 +33,10 @@ class _Code(Struct, frozen=True):
 class Gate:
     """ASGI middleware: what is not open to everybody wants a token."""
 
-    def __init__(self, app: ASGIApp, knows: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, knows: Callable[[str], bool], cookie: str = COOKIE) -> None:
         self._app = app
         self._knows = knows
+        self._cookie = cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -53,22 +54,25 @@ class Gate:
     def _passes(self, scope: Scope) -> bool:
         if scope["path"] in _OPEN:
             return True
-        token = _token({name.decode(): value.decode("latin-1") for name, value in scope["headers"]})
+        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
+        token = _token(headers, self._cookie)
         return token is not None and self._knows(token)
 
 
-def _token(headers: Mapping[str, str]) -> str | None:
+def _token(headers: Mapping[str, str], cookie: str) -> str | None:
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token:
         return token
     try:
-        held = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        held = SimpleCookie(headers.get("cookie", "")).get(cookie)
     except CookieError:
         return None
     return None if held is None else held.value
 
 
-def pairing_routes(pairing: Pairing, page: Path, headers: Mapping[str, str]) -> APIRouter:
+def pairing_routes(
+    pairing: Pairing, page: Path, headers: Mapping[str, str], cookie: str = COOKIE
+) -> APIRouter:
     """`/pair`: the page that asks for the code, and where the code goes."""
     router = APIRouter()
 
@@ -94,7 +98,7 @@ def pairing_routes(pairing: Pairing, page: Path, headers: Mapping[str, str]) -> 
             )
         answer = JSONResponse({"token": token}, headers={"Cache-Control": "no-store"})
         answer.set_cookie(
-            COOKIE, token, max_age=_YEAR_S, path="/", secure=True, httponly=True, samesite="strict"
+            cookie, token, max_age=_YEAR_S, path="/", secure=True, httponly=True, samesite="strict"
         )
         return answer
 

@@ -5,12 +5,22 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from infra.stack.part import Part
 from infra.stack.supervisor import Supervisor
 
 Fate = Literal["returned", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Who was killed when, in epoch milliseconds, and what became of them."""
+
+    at_ms: int
+    name: str
+    fate: Fate
 
 
 class Members:
@@ -35,8 +45,7 @@ class Members:
         self._say = say
         self._made = 0
         self.names: list[str] = []
-        #: When somebody was killed, in epoch milliseconds, and what became of them.
-        self.kills: list[tuple[int, Fate]] = []
+        self.kills: list[Kill] = []
 
     async def add(self) -> str:
         """One more member, once it is ready."""
@@ -56,7 +65,7 @@ class Members:
             fate: Fate = "lost" if len(self.kills) % 2 else "returned"
             name = self._draw.choice(self.names)
             self._say(f"{name} is killed and {fate}")
-            self.kills.append((time.time_ns() // 1_000_000, fate))
+            self.kills.append(Kill(time.time_ns() // 1_000_000, name, fate))
             self._supervisor.signal(name, signal.SIGKILL)
             if fate == "lost":
                 self.names.remove(name)

@@ -18,8 +18,10 @@ from infra.bench.chaos.expiry import expire
 from infra.bench.chaos.feed import Feeder
 from infra.bench.chaos.history import history, layout
 from infra.bench.chaos.log import dead_letters, read_log
-from infra.bench.chaos.members import Fate, Members
+from infra.bench.chaos.members import Fate, Kill, Members
+from infra.bench.chaos.recovery import Timeline
 from infra.bench.chaos.reference import READ_BY, Logged, expected
+from infra.bench.chaos.report import SlowRecovery
 from infra.bench.chaos.settled import until_measured, until_stored
 from infra.bench.chaos.tables import TableAccount, compare, late_counted, read_tables
 from infra.bench.versions import versions
@@ -74,6 +76,7 @@ class RebalanceReport(Struct, frozen=True, kw_only=True):
     events: int
     kills: int
     gap_s: dict[Fate, Gaps]
+    each: list[SlowRecovery]
     lost: int
     doubled: int
     invented: int
@@ -92,9 +95,12 @@ class RebalanceReport(Struct, frozen=True, kw_only=True):
 async def bench_rebalance(
     state: StateFolder, settings: StackSettings, plan: Plan, workers: int, say: Say
 ) -> RebalanceReport:
-    """The whole run, on the embedded broker; whose members expire by the bench's hand."""
+    """The whole run, on the embedded broker, whose members expire by the bench's hand."""
     say("starting the broker and the database")
-    stack = EmbeddedStack(state, settings, parts={"broker", "postgres"}, fresh_broker=True)
+    timeline = Timeline()
+    stack = EmbeddedStack(
+        state, settings, parts={"broker", "postgres"}, fresh_broker=True, listener=timeline
+    )
     async with AsyncExitStack() as entered:
         await entered.enter_async_context(stack)
         bootstrap = stack.broker.bootstrap
@@ -119,11 +125,17 @@ async def bench_rebalance(
         await stack.supervisor.start(part(state, "sink", ["sink"], env))
         for _ in range(workers):
             await members.add()
-        return await _measured(stack.supervisor, bootstrap, dsn, plan, members, say)
+        return await _measured(stack.supervisor, bootstrap, dsn, plan, members, timeline, say)
 
 
 async def _measured(
-    supervisor: Supervisor, bootstrap: str, dsn: SecretStr, plan: Plan, members: Members, say: Say
+    supervisor: Supervisor,
+    bootstrap: str,
+    dsn: SecretStr,
+    plan: Plan,
+    members: Members,
+    timeline: Timeline,
+    say: Say,
 ) -> RebalanceReport:
     begin_ms, workers = time.time_ns() // 1_000_000, len(members.names)
     told = history(
@@ -157,6 +169,7 @@ async def _measured(
     lost = sum(account.lost for account in accounts)
     doubled = sum(account.doubled for account in accounts)
     invented = sum(account.invented for account in accounts)
+    found_gaps = silences(members.kills, rows, _partitions_of_areas(records))
     return RebalanceReport(
         seed=plan.seed,
         minutes=round(plan.seconds / 60, 2),
@@ -165,7 +178,8 @@ async def _measured(
         session_timeout_s=_SESSION_S,
         events=sum(message.events for message in told.messages),
         kills=len(members.kills),
-        gap_s=gaps(members.kills, rows, _partitions_of_areas(records)),
+        gap_s=gaps(found_gaps),
+        each=[_told(kill, found, begin_ms, timeline) for kill, found in found_gaps],
         lost=lost,
         doubled=doubled,
         invented=invented,
@@ -193,26 +207,47 @@ def _partitions_of_areas(records: Sequence[Logged]) -> dict[str, int]:
     return partitions
 
 
-def gaps(
-    kills: Sequence[tuple[int, Fate]], rows: Sequence[Logged], partitions: Mapping[str, int]
-) -> dict[Fate, Gaps]:
-    """`rows` are the windows in the log; whose area lies in `partitions`' input partition. A silence
-    is that of the last kill before which it had not begun.
+def silences(
+    kills: Sequence[Kill], rows: Sequence[Logged], partitions: Mapping[str, int]
+) -> list[tuple[Kill, list[float]]]:
+    """For each kill the longest silence of each partition, in seconds. `rows` are the windows in
+    the log; `partitions` says in which input partition an area lies. A silence is that of the last
+    kill before which it had not begun.
     """
     told: dict[int, list[int]] = defaultdict(list)
     for row in sorted(rows, key=lambda each: each.timestamp_ms):
         area_id = codec.decode(row.topic, row.value).area_id
         told[partitions[area_id]].append(row.timestamp_ms)
-    silences: dict[Fate, list[float]] = {"returned": [], "lost": []}
-    for at_ms, fate in kills:
-        since_ms = at_ms - round(1_000 * _TOLD_WITHIN_S)
-        until_ms = min((other for other, _ in kills if other > at_ms), default=at_ms + 30_000)
-        until_ms -= round(1_000 * _TOLD_WITHIN_S)
-        for times in told.values():
-            steps = [b - a for a, b in pairwise(times) if since_ms <= a < until_ms]
-            if steps:
-                silences[fate].append(max(steps) / 1_000)
-    return {fate: _gaps(sorted(found)) for fate, found in silences.items()}
+    found: list[tuple[Kill, list[float]]] = []
+    for kill in kills:
+        since_ms = kill.at_ms - round(1_000 * _TOLD_WITHIN_S)
+        later = (other.at_ms for other in kills if other.at_ms > kill.at_ms)
+        until_ms = min(later, default=kill.at_ms + 30_000) - round(1_000 * _TOLD_WITHIN_S)
+        steps = [
+            [b - a for a, b in pairwise(times) if since_ms <= a < until_ms]
+            for times in told.values()
+        ]
+        found.append((kill, [max(each) / 1_000 for each in steps if each]))
+    return found
+
+
+def gaps(found: Sequence[tuple[Kill, Sequence[float]]]) -> dict[Fate, Gaps]:
+    """By what became of the killed."""
+    fates: tuple[Fate, ...] = ("returned", "lost")
+    return {
+        fate: _gaps(sorted(gap for kill, each in found if kill.fate == fate for gap in each))
+        for fate in fates
+    }
+
+
+def _told(kill: Kill, found: Sequence[float], begin_ms: int, timeline: Timeline) -> SlowRecovery:
+    longest_s = max(found, default=0.0)
+    return SlowRecovery(
+        killed=f"{kill.name}, {kill.fate}",
+        after_s=round((kill.at_ms - begin_ms) / 1_000, 1),
+        took_s=round(longest_s, 2),
+        meanwhile=timeline.between(kill.at_ms, kill.at_ms + round(1_000 * longest_s)),
+    )
 
 
 def _gaps(found: Sequence[float]) -> Gaps:

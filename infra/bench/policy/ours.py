@@ -80,8 +80,8 @@ class _Shared:
     def __init__(self, worlds: Sequence[World]) -> None:
         self._kinds = np.stack([world.kinds for world in worlds])
         stores, d = len(worlds), self._kinds.shape[2] * FEATURES
-        self._a = np.tile(_RIDGE * np.eye(d), (stores, 1, 1))
-        self._b = np.zeros((stores, d))
+        self._a: Floats = np.tile(_RIDGE * np.eye(d), (stores, 1, 1))
+        self._b: Floats = np.zeros((stores, d))
         self._weights: Floats = np.zeros((stores, self._kinds.shape[2], FEATURES))
         self.rewards = np.zeros(stores)
 
@@ -93,8 +93,8 @@ class _Shared:
             self._a[each] += phi[mine].T @ phi[mine]
             self._b[each] += r[mine] @ phi[mine]
         np.add.at(self.rewards, store, 1.0)
-        solved: Floats = np.linalg.solve(self._a, self._b[..., None])[..., 0]
-        self._weights = solved.reshape(len(solved), -1, FEATURES).astype(np.float64)
+        solved = np.linalg.solve(self._a, self._b[..., None])
+        self._weights = np.asarray(solved, dtype=np.float64).reshape(len(solved), -1, FEATURES)
 
     def estimates(self, x: Floats) -> Floats:
         """(S, K) of moments (S, d)."""

@@ -83,3 +83,9 @@ def write_video(path: Path, seconds: float, width: int = 360, height: int = 640)
 def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """An MP4 of 4 s."""
     return write_video(tmp_path_factory.mktemp("videos") / "plain.mp4", 4.0).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def short_video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An MP4 of 1.5 s."""
+    return write_video(tmp_path_factory.mktemp("videos") / "short.mp4", 1.5).read_bytes()

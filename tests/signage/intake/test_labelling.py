@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from infra.creatives.labelling import label_file
+from infra.errors import UserError
 from signage.errors import CatalogueError, LabelError
 from signage.intake.loading import load_creative
 from signage.labels.aigc import Aigc
@@ -137,3 +138,27 @@ def test_noise_and_text_are_no_label() -> None:
     mark = plate("AI人工", 40)
     other.paste(mark, corner(other.size, mark.size))
     assert measuring.find(np.asarray(other)) is None
+
+
+def test_a_video_too_short_for_a_label_is_told_before_it_is_encoded(
+    tmp_path: Path, short_video: bytes
+) -> None:
+    path = tmp_path / "short.mp4"
+    path.write_bytes(short_video)
+    with pytest.raises(UserError, match=r"1\.5 s long and its label must be shown for 2 s"):
+        label_file(path, None, LABEL)
+
+
+def test_what_cannot_be_labelled_is_one_sentence(tmp_path: Path, picture: bytes) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("only words")
+    with pytest.raises(UserError, match="is no JPEG, PNG, WebP or video"):
+        label_file(words, None, LABEL)
+    with pytest.raises(UserError, match="cannot be used"):
+        label_file(tmp_path / "none.png", None, LABEL)
+    path = tmp_path / "soup.jpg"
+    path.write_bytes(picture)
+    with pytest.raises(UserError, match="is the file itself"):
+        label_file(path, path, LABEL)
+    with pytest.raises(LabelError, match="no AIGC label"):
+        label_file(path, None, Aigc(content_producer="深度", produce_id="1"))

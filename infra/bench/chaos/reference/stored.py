@@ -11,6 +11,18 @@ from streams.contracts.pos import Basket
 from streams.contracts.signage import Decision, Play
 from streams.contracts.vision import Audience, Crossing, Dwell, DwellBatch, Gaze, GazeBatch
 
+#: What a decision was made of; whoever wants it reads the log.
+_OF_DECISIONS_NOT_STORED = (
+    "shown_since_ms",
+    "shown_reason",
+    "adaptive",
+    "before_ms",
+    "minute",
+    "priced",
+    "shown",
+    "weekday",
+)
+
 
 def stored_as_told(decoded: Sequence[Decoded]) -> dict[str, dict[Key, Row]]:
     """The rows of facts that have ended, each once."""
@@ -72,14 +84,16 @@ def _presence_row(audience: Audience, number: int) -> Row:
 
 
 def _play_row(play: Play) -> Row:
-    return _traced(_without(msgspec.structs.asdict(play), "phase"))
+    return _traced(_without(msgspec.structs.asdict(play), "phase", "prices"))
 
 
 def _decision_row(decision: Decision) -> Row:
-    row = _traced(_without(msgspec.structs.asdict(decision), "shown_since_ms", "shown_reason"))
+    row = _traced(_without(msgspec.structs.asdict(decision), *_OF_DECISIONS_NOT_STORED))
     row["slot_start"] = row.pop("slot_start_ms")
     for name in ("context", "candidates"):
         row[name] = [msgspec.to_builtins(each) for each in row[name]]
+    for name in ("features", "stock", "barred"):
+        row[name] = msgspec.to_builtins(row[name]) if row.get(name) else None
     return row
 
 
