@@ -185,7 +185,7 @@ def _card(creative: Creative, now: str) -> str:
         "At most": creative.max_plays_per_hour and f"{creative.max_plays_per_hour} plays an hour",
         "Budget": creative.budget_plays and f"{creative.budget_plays} plays",
         "AI label": label,
-        "Read to the blind": creative.alt_text,
+        "In words": creative.alt_text,
     }
     rows = "".join(
         f"<div><dt>{key}</dt><dd>{escape(str(value))}</dd></div>"

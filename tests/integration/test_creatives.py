@@ -331,3 +331,47 @@ async def test_a_player_shows_pictures_whole_and_plays_films_again_and_again(
     assert len({at for _, at, _ in seen}) > 5
     assert problems == []
     assert failed == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [(1080, 1920), (1920, 1080)])
+async def test_our_own_creatives_fill_a_screen_and_cut_no_word(size: tuple[int, int]) -> None:
+    chromium = _needs("chromium")
+    example = Path(__file__).parents[2] / "examples" / "creatives" / "coffee-offer"
+    width, height = size
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        for folder in (OWN_CREATIVES, example):
+            url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            stop = asyncio.Event()
+            gallery = Gallery.of_folder(folder)
+            serving = asyncio.create_task(
+                serve_gallery(gallery, 0, stop=stop, ready=url.set_result)
+            )
+            page = await browser.new_page(viewport={"width": width, "height": height})
+            for creative in gallery.creatives:
+                await page.goto(f"{await url}media/{creative.media}")
+                await page.evaluate("document.fonts.ready")
+                boxes = await page.evaluate(_WORDS)
+                assert len(boxes) >= 2, creative.creative_id
+                for left, top, right, bottom in boxes:
+                    assert 0.03 * width < left < right <= width, creative.creative_id
+                    assert 0 < top < bottom < height, creative.creative_id
+                picture = Image.open(io.BytesIO(await page.screenshot())).convert("L")
+                assert picture.size == size
+                assert np.asarray(picture).std() > 15, creative.creative_id
+            await page.close()
+            stop.set()
+            await serving
+        await browser.close()
+
+
+#: Where the words of a creative are, as (left, top, right, bottom) in pixels.
+_WORDS = """() => [...document.querySelectorAll(".words > *")].map((element) => {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  const box = range.getBoundingClientRect();
+  return [box.left, box.top, box.right, box.bottom];
+})"""

@@ -36,6 +36,10 @@ _SHOULDERS_M = 0.34
 _TRUNK_SIGMA = 0.15
 _SHOULDERS_SIGMA = 0.6
 
+#: A place that is known no better than this, in metres, is none: zones are a metre wide, and where
+#: somebody was last seen is a better guess.
+_VAGUEST_M = 1.0
+
 #: A box that ends lower than this is cut off by the picture: its feet are not seen.
 FEET_SEEN = 0.985
 
@@ -77,7 +81,8 @@ def locate(
         trunk = _from_trunk(keypoints, camera, min_confidence, at_ms)
         if trunk is not None:
             found.append(trunk)
-    return min(found, key=lambda place: place.sigma_m, default=None)
+    best = min(found, key=lambda place: place.sigma_m, default=None)
+    return best if best is not None and best.sigma_m <= _VAGUEST_M else None
 
 
 def _from_trunk(
