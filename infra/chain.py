@@ -154,6 +154,11 @@ class Chain:
         return self.plan.simulated
 
     @property
+    def approved_by(self) -> str:
+        """Who answers for the policy and the experiment of this run."""
+        return "the demo's operator" if self.simulated else "the operator of this run"
+
+    @property
     def stack(self) -> EmbeddedStack:
         """The servers and the supervisor of all processes, while the chain is up."""
         if self._stack is None:
@@ -244,7 +249,7 @@ class Chain:
         and everything says so.
         """
         now_ms, store_id = _now_ms(), self.plan.layout.store_id
-        by = "the demo's operator" if self.simulated else "the operator of this run"
+        by = self.approved_by
         await tell_policy(bootstrap, built_in("rule", store_id, by, now_ms))
         await tell_plan(
             bootstrap,

@@ -124,7 +124,11 @@ class LivePolicy:
         except PolicyError as error:  # what runs goes on
             log.error("a policy is not used: %s", error)
             return False
-        name = "none, so all screens rotate" if chosen is None else chosen.name
+        name = (
+            "none, so all screens rotate"
+            if chosen is None
+            else f"{chosen.name}, approved by {chosen.approved_by}"
+        )
         log.info("the policy in force is now %s", name)
         return True
 

@@ -136,6 +136,11 @@ class PublisherSettings(BaseSettings):
     kafka: str = Field(description="host:port of a Kafka broker")
     state: Path = Field(Path(".smartstore"), description="folder with the media archive")
     publisher_key: Path = Field(description="file of the private key that signs playlists")
+    publisher_trust: Path | None = Field(
+        None,
+        description="file of trusted keys; with it a publisher without a key makes one at its "
+        "first start, and adds its public half here",
+    )
     publisher_host: str = Field("127.0.0.1", description="address that files are served on")
     publisher_port: int = Field(8090, ge=0, le=65_535, description="port of files; 0 takes any")
     rotation_slot_ms: int = Field(

@@ -19,7 +19,8 @@ from infra.bench.peers.job import Task
 from infra.bench.stream_pace import growth, latencies_ms
 from infra.bench.stream_programs import PEERS, Place, peer, steady, workers
 from infra.bench.stream_report import ByBatch, Growth, Speed, StreamReport, exponent
-from infra.bench.stream_world import Sent, messages, regrouped, store_of
+from infra.bench.stream_sent import Sent, regrouped
+from infra.bench.stream_world import messages, store_of
 from infra.bench.versions import versions
 from infra.stack.settings import StackSettings
 from infra.stack.stack import EmbeddedStack
@@ -36,6 +37,9 @@ _BATCHES = (1, 20, 400)
 _GROWTH = ((10, 1), (100, 1), (1_000, 1), (1_000, 2), (1_000, 4))
 _GROWTH_S = 20.0
 _GROWTH_PEOPLE = 1
+
+#: Messages at half of the top rate are sent for at least so long.
+_PACED_S = 8.0
 
 _PROGRAMS = ("ours", "quix", "aiokafka", "confluent")
 _IN_MEMORY = "a message at a time, windows in memory"
@@ -118,6 +122,9 @@ class StreamBench:
         """The same, with what was seen at half of that rate, on a log that begins empty."""
         rate = ours.events_per_cpu_s / 2
         self.say(f"{rate:,.0f} events a second")
+        if sum(m.events for m in sent) < rate * _PACED_S:
+            pace = sum(m.events for m in sent) / self.plan.seconds
+            sent = self._messages(_CAMERAS, rate * _PACED_S / pace)
         async with self._filled([], partitions=1) as log:
             waits = await latencies_ms(log.place, sent, rate, self.plan.emit_interval_ms)
         cuts = statistics.quantiles(waits, n=100, method="inclusive")

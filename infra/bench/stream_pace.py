@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from infra.bench.stream_programs import Place, Worker, workers
 from infra.bench.stream_report import Growth
-from infra.bench.stream_world import PROBE_ZONE, Sent, probe, store_of
+from infra.bench.stream_sent import Sent
+from infra.bench.stream_world import PROBE_ZONE, probe, store_of
 from streams.contracts import codec
 from streams.contracts.experiment import Experiment
 from streams.contracts.topics import ATTENTION

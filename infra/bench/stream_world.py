@@ -10,15 +10,13 @@ that ended since.
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import msgspec
-
+from infra.bench.stream_sent import Sent, written
 from streams.contracts.base import Trace
-from streams.contracts.codec import record
 from streams.contracts.layout import Area, Camera, Screen, StoreLayout, Zone
-from streams.contracts.topics import DWELL, GAZE, Topic
-from streams.contracts.vision import Dwell, DwellBatch, Gaze, GazeBatch, TargetKind
+from streams.contracts.topics import GAZE
+from streams.contracts.vision import Gaze, GazeBatch, TargetKind
 from vision.core.attention import GazeBegan, GazeOver, Look, TargetRules
 from vision.core.dwell import DwellBegan, Stay, StayOver, StayRules
 from vision.core.scene import Counts, TargetCount
@@ -47,20 +45,6 @@ _GAZE_RULES = TargetRules(fixation_ms=_FIXATION_MS, gap_ms=400)
 
 #: A zone before which nobody is but the probes of a measurement.
 PROBE_ZONE = "zone-probe"
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A message as a producer takes it; `events` are those that it tells: gazes and dwells, or a
-    heartbeat and its presences.
-    """
-
-    topic: str
-    key: bytes
-    value: bytes
-    headers: list[tuple[str, bytes]]
-    at_ms: int
-    events: int
 
 
 def store_of(cameras: int) -> StoreLayout:
@@ -103,10 +87,10 @@ def messages(
     for at_ms in range(begin_ms, begin_ms + length_ms, _TURN_MS):
         for area in areas:
             for topic, event in area.step(at_ms):
-                yield _sent(topic, event, at_ms + _SENDING_MS)
+                yield written(topic, event, at_ms + _SENDING_MS)
     for area in areas:
         for topic, event in area.rest():
-            yield _sent(topic, event, begin_ms + length_ms + _SENDING_MS)
+            yield written(topic, event, begin_ms + length_ms + _SENDING_MS)
 
 
 def probe(at_ms: int, number: int) -> Sent:
@@ -129,42 +113,7 @@ def probe(at_ms: int, number: int) -> Sent:
     batch = GazeBatch(
         store_id="simulated", area_id="area-0", gateway_id="probe", seq=number, events=(gaze,)
     )
-    return _sent(GAZE, batch, at_ms + _SENDING_MS)
-
-
-def regrouped(sent: Sequence[Sent], events: int) -> Iterator[Sent]:
-    """The gazes and dwells of the same messages, so many in each message."""
-    waiting: dict[tuple[str, bytes], list[Gaze | Dwell]] = defaultdict(list)
-    for message in sent:
-        if message.topic == GAZE.name:
-            gazes = msgspec.json.decode(message.value, type=GazeBatch)
-            yield from _cut(GAZE, gazes, waiting[message.topic, message.key], events, message.at_ms)
-        elif message.topic == DWELL.name:
-            stays = msgspec.json.decode(message.value, type=DwellBatch)
-            yield from _cut(
-                DWELL, stays, waiting[message.topic, message.key], events, message.at_ms
-            )
-
-
-def _cut(
-    topic: Topic,
-    batch: GazeBatch | DwellBatch,
-    waiting: list[Gaze | Dwell],
-    events: int,
-    at_ms: int,
-) -> Iterator[Sent]:
-    waiting.extend(batch.events)
-    while len(waiting) >= events:
-        together = msgspec.structs.replace(batch, events=tuple(waiting[:events]))
-        del waiting[:events]
-        yield _sent(topic, together, at_ms)
-
-
-def _sent(topic: Topic, event: msgspec.Struct, sent_ms: int) -> Sent:
-    made = record(topic, event, "smartstore/gateway")
-    told = getattr(event, "events", None)
-    count = len(told) if told is not None else 1 + len(getattr(event, "presences", ()))
-    return Sent(topic.name, made["key"], made["value"], made["headers"], sent_ms, count)
+    return written(GAZE, batch, at_ms + _SENDING_MS)
 
 
 class _AreaGateway:

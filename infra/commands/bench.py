@@ -14,6 +14,7 @@ from infra.commands import (
     gateway_bench,
     latency_bench,
     policy_bench,
+    queries_bench,
     recall_bench,
     soak,
     stream_benches,
@@ -41,6 +42,7 @@ gateway_bench.add_to(app)
 latency_bench.add_to(app)
 policy_bench.add_to(app)
 recall_bench.add_to(app)
+queries_bench.add_to(app)
 stream_benches.add_to(app)
 uplift_bench.add_to(app)
 

@@ -275,6 +275,13 @@ class _Progress:
         self._console.print(f"live page  {chain.web_url}")
         for screen, url in chain.player_urls.items():
             self._console.print(f"screen     {url}  ({screen})")
+        # For `smartstore creative`, `price`, `stock` and others, in another terminal.
+        self._console.print(
+            f"commands   SMARTSTORE_KAFKA={chain.stack.broker.bootstrap} "
+            f"SMARTSTORE_STATE={chain.state.run} SMARTSTORE_LAYOUT={chain.plan.layout_path}",
+            markup=False,
+        )
+        self._console.print(f"policy     the rule, approved by {chain.approved_by}")
         until = f"for {chain.plan.seconds:.0f} s" if chain.plan.seconds else "until Ctrl-C"
         if chain.plan.camera_file is not None and not chain.plan.seconds:
             until = "to the video's end"

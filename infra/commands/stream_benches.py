@@ -1,4 +1,4 @@
-"""`smartstore bench sink`, `stream` and `chaos`: measurements of the streams by themselves."""
+"""`smartstore bench sink`, `stream`, `chaos`, `rebalance`, `steady`: the streams by themselves."""
 
 import asyncio
 from pathlib import Path
@@ -21,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(stream)
     app.command()(chaos)
     app.command()(rebalance)
+    app.command()(steady)
 
 
 def sink(
@@ -142,4 +143,32 @@ def rebalance(
         f"{report.lost}, doubled {report.doubled}, invented {report.invented}; dead letters "
         f"{report.dead_letters} of {report.corrupted}"
     )
+    console.print(f"report: {json}")
+
+
+def steady(
+    json: Json,
+    minutes: Annotated[float, typer.Option(min=0.5, help="How long.")] = 15.0,
+    rate: Annotated[int, typer.Option(min=25, help="Events a second.")] = 2_000,
+    seed: Seed = 1,
+) -> None:
+    """A constant rate of events: do the memory and the lag of measure and sink grow?"""
+    from infra.bench.steady import SteadyPlan, bench_steady
+    from infra.report import write_report
+
+    console = Console(highlight=False, soft_wrap=True)
+    settings = settings_of(StackSettings)
+    plan = SteadyPlan(60 * minutes, rate, seed)
+    with StateFolder(settings.state) as state, console.status("starting") as status:
+        report = asyncio.run(bench_steady(state, settings, plan, status.update))
+    write_report(report, json)
+    for error in report.errors:
+        console.print(f"  ! {error}", markup=False)
+    console.print(f"{report.events_per_s:,.0f} simulated events a second, {report.minutes} minutes")
+    for name, part in (("measure", report.measure), ("sink", report.sink)):
+        console.print(
+            f"{name}: memory {part.rss_mb_at_end:.0f} MB, {part.rss_mb_per_hour:+.1f} MB an hour; "
+            f"lag {part.lag_growth_per_min:+.1f} messages a minute, {part.lag_most} at the most; "
+            f"{part.cpu_share:.0%} of a core"
+        )
     console.print(f"report: {json}")

@@ -24,7 +24,9 @@ from infra.commands import (
     pages,
     parts,
     player,
+    policy,
     receipts,
+    replay,
     shelf,
     topics,
     traces,
@@ -54,6 +56,8 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(databases.app, name="db")
 app.add_typer(receipts.app, name="receipts")
+app.add_typer(policy.app, name="policy")
+replay.add_to(app)
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(keys.app, name="keys")
 app.add_typer(bench.app, name="bench")

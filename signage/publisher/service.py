@@ -23,7 +23,7 @@ from signage.media import MediaArchive
 from signage.player.service import bind
 from signage.publisher.plan import Planned, make_playlist
 from signage.settings import PublisherSettings, is_loopback
-from signage.signing import Signer
+from signage.signing import Signer, new_key
 from streams.contracts import codec
 from streams.contracts.errors import UndecodableError
 from streams.contracts.layout import Screen, StoreLayout
@@ -48,7 +48,10 @@ class Publisher:
         self, settings: PublisherSettings, layout: StoreLayout, catalogue: Catalogue
     ) -> None:
         self._settings = settings
-        self._signer = Signer.load(settings.publisher_key)
+        key, trust = settings.publisher_key, settings.publisher_trust
+        if trust is not None and not key.exists():
+            new_key(key, trust, layout.name)
+        self._signer = Signer.load(key)
         self._planned = [_planned(settings, layout, screen) for screen in layout.screens]
         self._creatives: dict[str, Creative] = {}
         self._known = asyncio.Event()

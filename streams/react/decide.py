@@ -128,13 +128,14 @@ def _told(
 ) -> tuple[Content, Decision]:
     creative = choice.creative
     renews = moment.showing == creative.creative_id
-    # The decision before is part of the id: one gaze may cause the same choice twice.
+    # The decision before is part of the id, or the time where there is none: one gaze may cause the
+    # same choice twice.
     decision_id = event_id(
         moment.screen_id,
         trace.cause_id if trace else moment.now_ms,
         creative.creative_id,
         creative.version,
-        showing.decision_id if showing else "",
+        showing.decision_id if showing else moment.now_ms,
     )
     content = Content(
         decision_id=decision_id,

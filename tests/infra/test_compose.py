@@ -23,10 +23,10 @@ from typer.testing import CliRunner
 from infra.commands.runtime import settings_of
 from infra.commands.tree import app
 from infra.layouts import load_layout
-from infra.settings import ExperimentSettings, PlaceSettings
+from infra.settings import ContentSettings, ExperimentSettings, PlaceSettings
 from infra.simulator.settings import SimulatorSettings
 from infra.web.settings import WebSettings
-from signage.settings import PlayerSettings
+from signage.settings import LearnerSettings, PlayerSettings, PublisherSettings
 from streams.settings import KafkaSettings, MeasureSettings, ReactSettings
 from streams.sink.settings import SinkSettings
 from vision.settings import GatewaySettings
@@ -47,9 +47,11 @@ SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "db": (PlaceSettings,),
     "gateway": (GatewaySettings, PlaceSettings, SimulatorSettings),
     "till": (SimulatorSettings, PlaceSettings),
-    "react": (ReactSettings, ExperimentSettings, PlaceSettings),
+    "react": (ReactSettings, ExperimentSettings, ContentSettings, PlaceSettings),
+    "learner": (LearnerSettings, PlaceSettings),
     "measure": (MeasureSettings, ExperimentSettings, PlaceSettings),
     "sink": (SinkSettings,),
+    "publisher": (PublisherSettings, PlaceSettings),
     "player": (PlayerSettings, PlaceSettings),
     "web": (WebSettings, PlaceSettings),
 }
@@ -60,6 +62,7 @@ LIBPQ = {"PGSERVICE", "PGSERVICEFILE"}
 #: What the command line gives a model, beside the environment.
 GIVEN: dict[type[BaseSettings], dict[str, object]] = {
     PlayerSettings: {"store_id": "s", "area_id": "a", "screen_id": "sc"},
+    LearnerSettings: {"store_id": "s"},
 }
 
 Service = dict[str, Any]
@@ -237,7 +240,7 @@ def test_the_chain_on_one_machine_starts_the_same_commands(ours: dict[str, Servi
     module, _, function = project["project"]["scripts"]["smartstore"].partition(":")
     assert f"from {module} import {function}" in (ROOT / "infra" / "__main__.py").read_text()
 
-    processes = {c.name or c.callback.__name__ for c in _processes()}
+    processes = {c.name or c.callback.__name__ for c in _processes()} | {"player"}  # a group
     words = [word for s in ours.values() for word in s["command"][1:]]
     assert {s["command"][1] for s in ours.values()} == {*processes, "topics", "db"}
     tree = ast.parse((ROOT / "infra" / "chain.py").read_text())

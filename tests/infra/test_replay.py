@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from infra.commands.tree import app
 from infra.errors import UserError
 from infra.replay import replay_file
 from signage.core.learning import Learner, Lesson
@@ -300,3 +302,16 @@ def test_a_file_that_is_no_log_is_refused_with_its_line(tmp_path: Path) -> None:
     log.write_text('{"topic": "signage.decision.v1", "value": {}}\nnonsense\n')
     with pytest.raises(UserError, match="line 2"):
         replay_file(log, LAYOUT, 0, 1)
+
+
+def test_the_command_says_how_many_are_equal(day: Day, tmp_path: Path) -> None:
+    log, layout = tmp_path / "day.jsonl", tmp_path / "layout.yaml"
+    log.write_text("\n".join(day.lines))
+    layout.write_bytes(msgspec.json.encode(LAYOUT))
+    command = ["replay", "--file", str(log), "--layout", str(layout), "--from", "2023-11-15T06:00"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    count = sum(d.decided_at_ms >= BEGIN + DAY_MS // 4 for d in day.decisions)
+    assert f"{count} decisions: {count} equal, 0 different" in done.output
+    wrong = CliRunner().invoke(app, [*command[:-1], "yesterday"])
+    assert isinstance(wrong.exception, UserError)

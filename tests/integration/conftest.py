@@ -7,14 +7,23 @@ stores, areas, screens and groups, and look at nothing else; they delete nothing
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
+import pytest_asyncio
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 
 from infra.stack.broker import EmbeddedBroker
+from infra.stack.settings import StackSettings
+from infra.stack.stack import EmbeddedStack
 from infra.stack.state import StateFolder
 from infra.stack.supervisor import Supervisor
+from infra.stack.unprivileged import forget_home
 from infra.topics import create_topics
 
 NAMED = os.environ.get("SMARTSTORE_TEST_KAFKA")
@@ -41,6 +50,33 @@ async def served(
 def bootstrap(served: tuple[str, Supervisor | None]) -> str:
     """The address of a broker that has our topics."""
     return served[0]
+
+
+#: A TimescaleDB on which tests of the database run too; each makes a database of its own.
+_TIMESCALE = os.environ.get("SMARTSTORE_TIMESCALE_DSN")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    with StateFolder(tmp_path_factory.mktemp("postgres") / "state") as state:
+        settings = StackSettings(state=state.path)
+        async with EmbeddedStack(state, settings, parts=("postgres",)) as running:
+            yield running.postgres.dsn
+        forget_home(state, "postgres")
+
+
+@pytest.fixture(params=["plain", pytest.param("timescale", marks=pytest.mark.timescale)])
+def empty_database(request: pytest.FixtureRequest, postgres_server: str) -> Iterator[SecretStr]:
+    """A database of the test's own, on PostgreSQL or on the TimescaleDB that is named."""
+    if request.param == "timescale" and _TIMESCALE is None:
+        pytest.skip("DID NOT RUN on TimescaleDB: SMARTSTORE_TIMESCALE_DSN names none")
+    server = str(_TIMESCALE) if request.param == "timescale" else postgres_server
+    name = sql.Identifier(f"test_{uuid4().hex[:12]}")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    yield SecretStr(make_conninfo(server, dbname=name.as_string().strip('"')))
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,22 +10,30 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from aiokafka import AIOKafkaConsumer
 from axe_playwright_python.async_playwright import Axe
 from PIL import Image
 from playwright.async_api import async_playwright
 
 from infra.creatives.page import Gallery, serve_gallery
 from infra.latest import latest
+from infra.stack.ports import free_port
 from signage.catalogue import OWN_CREATIVES
 from signage.labels.aigc import Aigc, from_json
 from signage.labels.pictures import label_picture
 from signage.media import MediaArchive
-from streams.contracts.topics import CREATIVE, PRICE, STOCK
+from signage.player.headless import HeadlessPage
+from signage.signing import new_key
+from streams.contracts import codec
+from streams.contracts.signage import Play
+from streams.contracts.topics import CREATIVE, PLAY, PRICE, STOCK
 
 LABEL = Aigc(content_producer="ACME Studio", produce_id="P-1")
 
@@ -34,7 +42,7 @@ class CommandLine:
     """`smartstore` as a user types it, with a broker and a state folder."""
 
     def __init__(self, bootstrap: str, state: Path) -> None:
-        self._env = {
+        self.env = {
             **os.environ,
             "SMARTSTORE_KAFKA": bootstrap,
             "SMARTSTORE_STATE": str(state),
@@ -45,7 +53,7 @@ class CommandLine:
     async def run(self, *words: object) -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "infra", *map(str, words)),
-            env=self._env,
+            env=self.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -141,6 +149,93 @@ async def test_stock_and_price_are_told_and_forgotten(
     assert (code, "is no number" in said) == (2, True)
     code, said = await smartstore.run("price", "set", sku, "99999999999")
     assert (code, "cannot be told" in said) == (2, True)
+
+
+async def _part(words: list[str], env: dict[str, str], ready: Path) -> asyncio.subprocess.Process:
+    """A process of ours, once it says that it works."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "infra", *words, "--ready-file", str(ready)), env=env
+    )
+    async with asyncio.timeout(60):
+        while not ready.exists():  # noqa: ASYNC240 - made by the other process
+            assert process.returncode is None, words
+            await asyncio.sleep(0.1)
+    return process
+
+
+async def _plays(bootstrap: str) -> list[Play]:
+    consumer = AIOKafkaConsumer(
+        PLAY.name, bootstrap_servers=bootstrap, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        batches = [await consumer.getmany(timeout_ms=500) for _ in range(4)]
+    finally:
+        await consumer.stop()
+    records = [r for found in batches for batch in found.values() for r in batch]
+    return [codec.decode(PLAY.name, record.value) for record in records]
+
+
+@pytest.mark.stack
+async def test_a_price_goes_from_the_command_line_onto_the_glass_and_into_the_proof(
+    smartstore: CommandLine, bootstrap: str, tmp_path: Path
+) -> None:
+    """Publisher and player are processes of their own; the template is the example's."""
+    example = Path(__file__).parents[2] / "examples" / "creatives" / "coffee-offer"
+    key, trust, port = tmp_path / "signing.key", tmp_path / "trust.json", free_port()
+    new_key(key, trust, "test")
+    env = {
+        **smartstore.env,
+        "SMARTSTORE_PUBLISHER_KEY": str(key),
+        "SMARTSTORE_PUBLISHER_PORT": "0",
+        "SMARTSTORE_PLAYER_TRUST": str(trust),
+        "SMARTSTORE_ROTATION_SLOT_MS": "1000",
+        "SMARTSTORE_FETCH_PAUSE_MS": "10",
+    }
+    said: list[dict[str, Any]] = []
+    stop = asyncio.Event()
+    assert (await smartstore.run("creative", "add", example))[0] == 0
+    player = ["player", "--screen", "screen-1", "--port", str(port)]
+    parts = [
+        await _part(["publisher"], env, tmp_path / "publisher.ready"),
+        await _part(player, env, tmp_path / "player.ready"),
+    ]
+    page = asyncio.create_task(HeadlessPage("127.0.0.1", port, said.append).run(stop))
+
+    def shown(price: str) -> bool:
+        return any(m["creative_id"] == "coffee-offer" and price in m["url"] for m in said)
+
+    async def until(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():  # noqa: ASYNC110 - becomes true in the parts under test
+                await asyncio.sleep(0.05)
+
+    try:
+        await until(lambda: len(said) > 0)
+        assert {m["creative_id"] for m in said} != {"coffee-offer"}, "no price is known yet"
+        text = "500 g, ground or whole"
+        words = ("price", "set", "coffee-house-blend", "7.49", "--unit-text", text)
+        assert (await smartstore.run(*words))[0] == 0
+        await until(lambda: shown(""))
+        url = next(m["url"] for m in said if m["creative_id"] == "coffee-offer")
+        async with httpx.AsyncClient() as client:
+            glass = (await client.get(f"http://127.0.0.1:{port}{url}")).text
+        assert "<b>€7.49</b><span>500 g, ground or whole</span>" in glass
+        assert (await smartstore.run("creative", "withdraw", "coffee-offer"))[0] == 0
+        await until(lambda: said[-1]["creative_id"] != "coffee-offer")
+    finally:
+        stop.set()
+        await page
+        for part in reversed(parts):
+            part.terminate()
+            await part.wait()
+    plays = [play for play in await _plays(bootstrap) if play.creative_id == "coffee-offer"]
+    assert plays
+    for play in plays:
+        assert [(p.sku, str(p.price), p.currency) for p in play.prices] == [
+            ("coffee-house-blend", "7.49", "EUR")
+        ]
+        assert play.screen_id == "screen-1"
 
 
 def _needs(program: str) -> str:

@@ -2,16 +2,12 @@
 upgrades from every older version, rows of single tracks that go in time.
 """
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
-import pytest_asyncio
 from psycopg import AsyncConnection, sql
-from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from infra.bench.queries.filling import Filling, fill
@@ -24,16 +20,11 @@ from infra.receipts.intake import Intake, Record
 from infra.receipts.memory import Memory
 from infra.receipts.rules import Mapping, rules_of
 from infra.simulator.broken_receipts import CLOSED_AT_MS, broken_receipt
-from infra.stack.settings import StackSettings
-from infra.stack.stack import EmbeddedStack
-from infra.stack.state import StateFolder
-from infra.stack.unprivileged import forget_home
 from streams.sink.rows import record_units
 from streams.sink.writer import Writer
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
-_NAMED = os.environ.get("SMARTSTORE_TIMESCALE_DSN")
 _GRAINS = {"1m": "1 minute", "1h": "1 hour", "1d": "1 day"}
 #: A day long ago, so that no policy of TimescaleDB runs into what a test looks at.
 _UNTIL = "2026-11-20 13:17:05+00"
@@ -41,33 +32,10 @@ _UNTIL = "2026-11-20 13:17:05+00"
 Connection = psycopg.Connection[Any]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    with StateFolder(tmp_path_factory.mktemp("database") / "state") as state:
-        settings = StackSettings(state=state.path)
-        async with EmbeddedStack(state, settings, parts=("postgres",)) as running:
-            yield running.postgres.dsn
-        forget_home(state, "postgres")
-
-
-@pytest.fixture(params=["plain", pytest.param("timescale", marks=pytest.mark.timescale)])
-def empty(request: pytest.FixtureRequest, postgres: str) -> Iterator[SecretStr]:
-    """A database of the test's own, on PostgreSQL or on the TimescaleDB that is named."""
-    if request.param == "timescale" and _NAMED is None:
-        pytest.skip("DID NOT RUN on TimescaleDB: SMARTSTORE_TIMESCALE_DSN names none")
-    server = str(_NAMED) if request.param == "timescale" else postgres
-    name = sql.Identifier(f"test_{uuid4().hex[:12]}")
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-    yield SecretStr(make_conninfo(server, dbname=name.as_string().strip('"')))
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-
-
 @pytest.fixture
-def dsn(empty: SecretStr) -> SecretStr:
-    migrate(empty, lambda _: None)
-    return empty
+def dsn(empty_database: SecretStr) -> SecretStr:
+    migrate(empty_database, lambda _: None)
+    return empty_database
 
 
 @pytest.fixture
@@ -229,15 +197,17 @@ VALUES ('p', 'pl', 's', 'a', 'sc', 'd', 'c', 1, %(at)s, %(at)s, 900, 'finished',
 
 
 @pytest.mark.parametrize("version", _VERSIONS)
-async def test_an_older_version_is_upgraded_with_its_rows(empty: SecretStr, version: str) -> None:
-    migrate(empty, lambda _: None, last=version)
-    with psycopg.connect(empty.get_secret_value(), autocommit=True) as database:
+async def test_an_older_version_is_upgraded_with_its_rows(
+    empty_database: SecretStr, version: str
+) -> None:
+    migrate(empty_database, lambda _: None, last=version)
+    with psycopg.connect(empty_database.get_secret_value(), autocommit=True) as database:
         at = _one(database, "SELECT now() - interval '3 hours'")
         for statement in _OF_AN_OLD_VERSION.split(";\n"):
             database.execute(sql.SQL(statement), {"at": at})  # type: ignore[arg-type]
         left = len([name for name in _VERSIONS if name > version])
-        assert migrate(empty, lambda _: None) == left
-        assert migrate(empty, lambda _: None) == 0
+        assert migrate(empty_database, lambda _: None) == left
+        assert migrate(empty_database, lambda _: None) == 0
         _refresh(database)
         assert _differences(database) == []
         told = database.execute(
@@ -330,7 +300,7 @@ async def test_how_long_single_tracks_stay_may_be_set(dsn: SecretStr, database: 
 
 
 @pytest.mark.timescale
-@pytest.mark.parametrize("empty", ["timescale"], indirect=True)
+@pytest.mark.parametrize("empty_database", ["timescale"], indirect=True)
 async def test_the_policies_of_timescale_really_run(dsn: SecretStr, database: Connection) -> None:
     """Column store, retention and refreshing, by the jobs themselves; late rows come in by them."""
     now = _one(database, "SELECT now()::text")

@@ -269,8 +269,14 @@ async def test_a_killed_player_darkens_no_screen(store: Store) -> None:
                 assert await page.locator("iframe.on").count() >= 1
                 assert await brightness(page) > 40
                 await asyncio.sleep(0.3)
-    async with store.player(body):
-        await until(lambda: True)
+    async with store.player(body), httpx.AsyncClient() as client:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                url = f"http://{LOOPBACK}:{body.player_port}/healthz"
+                health = (await client.get(url)).json()
+                if health["kafka"] and not health["proofs_waiting"]:
+                    break
+                await asyncio.sleep(0.05)
     [chain] = [c for c in verify(await read_proofs(store.bootstrap)) if c.player_id == store.screen]
     assert chain.intact
 

@@ -49,6 +49,9 @@ _ASIDE_M, _NEARER_M = 0.2, 0.1
 #: Of who has folded legs and does not sit: the feet may be as far from the body's middle as this.
 _CROUCHING_SIGMA_M = 0.2
 
+#: A ray has no slope nearer to the upright than this.
+_UPRIGHT = 1e-6
+
 Joints = npt.NDArray[np.float32]
 
 
@@ -122,4 +125,4 @@ def _meet(camera: CameraModel, ray: Vector, height_m: float) -> Point | None:
 def _height(camera: CameraModel, at: Point, ray: Vector) -> float:
     """How high a ray from the camera is once it is as far away as `at`."""
     x, y, z = camera.position_m
-    return z + ray[2] / math.hypot(ray[0], ray[1]) * math.dist((x, y), at)
+    return z + ray[2] / max(math.hypot(ray[0], ray[1]), _UPRIGHT) * math.dist((x, y), at)

@@ -37,7 +37,7 @@ _TRUNK_SIGMA = 0.15
 _SHOULDERS_SIGMA = 0.6
 
 #: A place that is known no better than this, in metres, is none: zones are a metre wide, and where
-#: somebody was last seen is a better guess.
+#: somebody was last seen is the better guess.
 _VAGUEST_M = 1.0
 
 #: A box that ends lower than this is cut off by the picture: its feet are not seen.

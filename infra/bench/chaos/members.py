@@ -55,12 +55,12 @@ class Members:
         self.names.append(name)
         return name
 
-    async def kill_one_every(self, seconds: float) -> None:
-        """Until it is cancelled. Whoever is lost is replaced at once by one with another id."""
+    async def kill_one_every(self, seconds: float, for_s: float) -> None:
+        """For so long. Whoever is lost is replaced at once by one with another id."""
         loop = asyncio.get_running_loop()
         due_s = loop.time()
-        while True:
-            due_s = max(due_s + seconds, loop.time())
+        until_s = due_s + for_s
+        while (due_s := max(due_s + seconds, loop.time())) < until_s:
             await asyncio.sleep(due_s - loop.time())
             fate: Fate = "lost" if len(self.kills) % 2 else "returned"
             name = self._draw.choice(self.names)

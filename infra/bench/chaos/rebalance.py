@@ -44,7 +44,9 @@ _KILL_EVERY_S = 20.0
 #: embedded broker never does, so the bench does it in its place.
 _SESSION_S = 6
 #: Rows are told once a second: a silence that begins so shortly before a kill is that kill's.
-_TOLD_WITHIN_S = 1.5
+_TOLD_WITHIN_MS = 1_500
+#: Nobody is killed towards the end, when the store empties and is silent by itself.
+_CALM_S = 40.0
 #: Every worker tells at least once more before it is stopped.
 _LAST_WORDS_S = 3.0
 
@@ -141,11 +143,11 @@ async def _measured(
     told = history(
         seed=plan.seed,
         start_ms=begin_ms,
-        length_ms=round(plan.seconds * 1_000),
+        length_ms=round((plan.seconds + _CALM_S) * 1_000),
         events_per_s=plan.events_per_s,
         lateness_ms=RULES.lateness_ms,
     )
-    killing = asyncio.create_task(members.kill_one_every(_KILL_EVERY_S))
+    killing = asyncio.create_task(members.kill_one_every(_KILL_EVERY_S, plan.seconds))
     try:
         await Feeder(bootstrap, begin_ms).run(told.messages)
     finally:
@@ -220,9 +222,9 @@ def silences(
         told[partitions[area_id]].append(row.timestamp_ms)
     found: list[tuple[Kill, list[float]]] = []
     for kill in kills:
-        since_ms = kill.at_ms - round(1_000 * _TOLD_WITHIN_S)
         later = (other.at_ms for other in kills if other.at_ms > kill.at_ms)
-        until_ms = min(later, default=kill.at_ms + 30_000) - round(1_000 * _TOLD_WITHIN_S)
+        next_ms = min(later, default=kill.at_ms + _KILL_EVERY_S * 1_000)
+        since_ms, until_ms = kill.at_ms - _TOLD_WITHIN_MS, next_ms - _TOLD_WITHIN_MS
         steps = [
             [b - a for a, b in pairwise(times) if since_ms <= a < until_ms]
             for times in told.values()

@@ -4,14 +4,8 @@ from collections import Counter
 
 import pytest
 
-from infra.bench.stream_world import (
-    PROBE_ZONE,
-    Sent,
-    messages,
-    probe,
-    regrouped,
-    store_of,
-)
+from infra.bench.stream_sent import Sent, regrouped
+from infra.bench.stream_world import PROBE_ZONE, messages, probe, store_of
 from streams.contracts import codec
 from streams.contracts.topics import AUDIENCE, DWELL, GAZE
 from streams.contracts.vision import Audience, DwellBatch, GazeBatch

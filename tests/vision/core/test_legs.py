@@ -130,3 +130,11 @@ def test_the_seat_wins_over_feet_and_trunk() -> None:
     place = locate((0.4, 0.3, 0.6, 0.9), draw(SEATED, LOW, (0.0, 2.2), 10.0), None, LOW, 0.5, 7)
     assert place is not None
     assert place.point_m == pytest.approx((0.0, 2.2), abs=0.12)
+
+
+def test_straight_from_above_nobody_sits() -> None:
+    above = camera_model(CameraPose(position_m=(0.0, 0.0, 3.0), pitch_deg=-90.0), 1280, 720)
+    keypoints = np.zeros((17, 3), dtype=np.float32)
+    keypoints[5:] = (0.5, 0.5, 0.9)
+    legs = from_legs(keypoints, 0.3, above, 0.5)
+    assert legs is None or math.dist(legs[0], (0.0, 0.0)) < 0.1

@@ -30,13 +30,20 @@ def test_a_face_tells_best(camera: CameraModel, draw_face: Callable[..., np.ndar
     assert place.point_m == pytest.approx((1.0, 2.0), abs=0.2)
 
 
-@pytest.mark.parametrize("hidden", [(), (11, 12)])
-def test_a_back_tells_the_place_too(camera: CameraModel, hidden: tuple[int, ...]) -> None:
-    keypoints = body(camera, 2.0, 2.5)
+@pytest.mark.parametrize(("hidden", "y"), [((), 2.5), ((11, 12), 1.5)])
+def test_a_back_tells_the_place_too(camera: CameraModel, hidden: tuple[int, ...], y: float) -> None:
+    keypoints = body(camera, 2.0, y)
     keypoints[list(hidden), 2] = 0.0
     place = locate((0.5, 0.3, 0.7, 1.0), keypoints, None, camera, 0.5, 0)
     assert place is not None
-    assert place.point_m == pytest.approx((2.0, 2.5), abs=0.2)
+    assert place.point_m == pytest.approx((2.0, y), abs=0.2)
+
+
+def test_shoulders_alone_tell_nothing_from_afar(camera: CameraModel) -> None:
+    """From the side they look as if they were twice as far away."""
+    keypoints = body(camera, 2.0, 2.5)
+    keypoints[11:13, 2] = 0.0
+    assert locate((0.5, 0.3, 0.7, 1.0), keypoints, None, camera, 0.5, 0) is None
 
 
 @pytest.mark.parametrize("seen", [(15, 16), (15,)])
