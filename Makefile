@@ -39,10 +39,13 @@ bench: $(STAMP)  ## every benchmark, each into a JSON file of its name (about tw
 	$(BIN)/smartstore bench kill --json bench-kill.json
 	$(BIN)/smartstore bench truth --json bench-truth.json --docs docs/accuracy.md
 	$(BIN)/smartstore bench gateway --json bench-gateway.json
+	$(BIN)/smartstore bench latency --json bench-latency.json
 	$(BIN)/smartstore bench soak --json bench-soak.json
 	$(BIN)/smartstore bench sink --json bench-sink.json
 	$(BIN)/smartstore bench stream --json bench-stream.json
 	$(BIN)/smartstore bench chaos --json bench-chaos.json
+	$(BIN)/smartstore bench policy --json bench-policy.json
+	$(BIN)/smartstore bench recall --json bench-recall.json
 
 schemas: $(STAMP)  ## write docs/schemas and docs/contracts.md from the structs
 	$(BIN)/smartstore topics schema --write docs/schemas

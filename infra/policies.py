@@ -106,6 +106,13 @@ def _built_in(policy_id: str, store_id: str) -> PolicySnapshot:
 
 
 def _told(snapshot: PolicySnapshot, by: str, at_ms: int) -> PolicySnapshot:
+    """A version of its own, so that every decision names one record; a built-in's first is 1."""
+    version = snapshot.version + 1 if snapshot.made_at_ms else 1
     return msgspec.structs.replace(
-        snapshot, told_by="operator", made_at_ms=at_ms, approved_by=by, approved_at_ms=at_ms
+        snapshot,
+        version=version,
+        told_by="operator",
+        made_at_ms=at_ms,
+        approved_by=by,
+        approved_at_ms=at_ms,
     )

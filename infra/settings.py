@@ -30,7 +30,7 @@ class ExperimentSettings(BaseSettings):
     @property
     def chosen(self) -> Experiment | None:
         """The experiment, where the environment names one; else nobody has asked for any."""
-        return self.experiment() if "salt" in self.model_fields_set else None
+        return self.experiment() if self.model_fields_set else None
 
     def experiment(self) -> Experiment:
         """The experiment as policy and analysis know it."""

@@ -191,6 +191,7 @@ class _Session:
         if record.topic == topics.POLICY.name:
             snapshot = self._ours(record)
             if snapshot is not None and snapshot.told_by == "operator":
+                self._version = max(self._version, snapshot.version)
                 self._approval = _Approval(snapshot.approved_by, snapshot.approved_at_ms)
             return
         event = _decoded(record)

@@ -54,6 +54,7 @@ class LivePolicy:
         self._stock: dict[str, Decimal | None] = {}
         self._prices: dict[str, list[Price]] = {}
         self._plays = PlayBook()
+        self._capped = False
         self._policy = self._made(None)
 
     @property
@@ -106,14 +107,16 @@ class LivePolicy:
         else:
             self._creatives[creative_id] = creative
             self._plays.know(creative)
+        # Counting an hour's plays at every glance is for those alone who asked for it.
+        self._capped = any(c.max_plays_per_hour is not None for c in self._creatives.values())
         self._policy = self._made(self._policy.snapshot)
         return True
 
-    def _take_snapshot(self, policy_id: str, snapshot: PolicySnapshot | None) -> bool:
+    def _take_snapshot(self, key: str, snapshot: PolicySnapshot | None) -> bool:
         if snapshot is None:
-            self._snapshots.pop(policy_id, None)
+            self._snapshots.pop(key, None)
         elif snapshot.store_id == self._layout.store_id:
-            self._snapshots[policy_id] = snapshot
+            self._snapshots[key] = snapshot
         else:
             return False
         chosen = in_force(self._snapshots, self._layout.store_id)
@@ -161,7 +164,9 @@ class LivePolicy:
                 for sku, prices in self._prices.items()
                 if any(price.valid_from_ms <= moment.now_ms for price in prices)
             ),
-            plays_last_hour=self._plays.last_hour(moment.screen_id, moment.now_ms),
+            plays_last_hour=(
+                self._plays.last_hour(moment.screen_id, moment.now_ms) if self._capped else {}
+            ),
             campaign_plays=self._plays.by_campaign,
         )
 

@@ -39,17 +39,6 @@ class Table(Protocol):
         ...
 
 
-class Tables:
-    """Several tables as one: each is told everything."""
-
-    def __init__(self, *tables: Table) -> None:
-        self._tables = tables
-
-    def take(self, topic: str, key: str, event: Any | None) -> bool:
-        """See `Table`."""
-        return any([table.take(topic, key, event) for table in self._tables])
-
-
 @dataclass(frozen=True, slots=True)
 class Followed:
     """What is followed: `topics` from their beginning; then, once those are known, `later` from a

@@ -16,6 +16,9 @@ Language = Literal["en", "de"]
 
 _HOUR_MS = 3_600_000
 
+#: What the database keeps rows of single tracks for, unless it was told otherwise.
+KEPT_HOURS = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -38,6 +41,7 @@ class Words:
     nots: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Topic, ...]], ...]
     database: str
+    database_sums: str
     by_hand: str
     pictures: str
     moment: str
@@ -78,7 +82,8 @@ WORDS: dict[Language, Words] = {
             ("Sums for each zone", (ATTENTION,)),
             ("Receipts without names", (BASKET,)),
         ),
-        database="In the store's own database, all of these",
+        database="In the store's own database: who stood where and faced what",
+        database_sums="Sums and receipts there",
         by_hand="until the operator deletes it",
         pictures="Pictures",
         moment="a moment, in memory only",
@@ -116,7 +121,8 @@ WORDS: dict[Language, Words] = {
             ("Summen für jedes Regalstück", (ATTENTION,)),
             ("Kassenzettel ohne Namen", (BASKET,)),
         ),
-        database="In der Datenbank des Ladens, all dieses",
+        database="In der Datenbank des Ladens: wer wo stand und wohin sah",
+        database_sums="Summen und Kassenzettel dort",
         by_hand="bis der Betreiber es löscht",
         pictures="Bilder",
         moment="einen Augenblick, nur im Arbeitsspeicher",
@@ -138,7 +144,7 @@ def notice(
     day: str,
     contact: str | None = None,
     url: str | None = None,
-    database_days: int | None = None,
+    database_hours: int = KEPT_HOURS,
 ) -> str:
     """The notice, one A4 page of HTML that loads nothing.
 
@@ -146,8 +152,8 @@ def notice(
         day: as people write it, of the layout it is made from.
         contact: whom to ask: a name, a telephone number, an address.
         url: where more is told; printed as a QR code too.
-        database_days: how long the operator keeps rows in the database; None where nothing
-            deletes them.
+        database_hours: how long rows of single tracks stay in the database, as
+            `smartstore db keep` was told.
     """
     words = WORDS[language]
     cameras = len(layout.cameras)
@@ -158,8 +164,8 @@ def notice(
         for name, topics in words.rows
         if topics != (CROSSING,) or layout.lines
     ]
-    in_database = words.by_hand if database_days is None else words.days.format(database_days)
-    kept.append((words.database, in_database))
+    kept.append((words.database, _kept(database_hours * _HOUR_MS, words)))
+    kept.append((words.database_sums, words.by_hand))
     parts = [
         f"<h1>{_safe(words.title)}</h1>",
         f'<p class="lead">{_safe(words.lead.format(store=layout.name, cameras=counted))}</p>',

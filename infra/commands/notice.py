@@ -27,10 +27,12 @@ def notice(
     url: Annotated[
         str | None, typer.Option(help="Where more is told; printed as a QR code too.")
     ] = None,
-    database_days: Annotated[
-        int | None,
-        typer.Option(min=1, max=3_650, help="After how many days you delete from the database."),
-    ] = None,
+    database_hours: Annotated[
+        int,
+        typer.Option(
+            min=2, max=720, help="How long rows of single tracks stay: what `db keep` was told."
+        ),
+    ] = 24,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("notice.html"),
 ) -> None:
     """Writes the notice for the door: what is measured, how long it is kept, whom to ask."""
@@ -46,7 +48,7 @@ def notice(
         raise UserError("--contact and --url have 500 characters at the most; shorten them")
     now = datetime.now(UTC)
     day = now.strftime("%d.%m.%Y") if language == "de" else now.strftime("%-d %B %Y")
-    text = notice_of(store, "de" if language == "de" else "en", day, contact, url, database_days)
+    text = notice_of(store, "de" if language == "de" else "en", day, contact, url, database_hours)
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:

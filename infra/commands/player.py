@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +24,7 @@ from infra.commands.runtime import (
 )
 from infra.commands.waiting import wait_for_broker
 from infra.errors import UserError
+from infra.settings import PlaceSettings
 from streams.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -160,14 +162,18 @@ def verify_chain(
         typer.Argument(readable=False, help="Proofs as JSON lines; else those of the broker."),
     ] = None,
     kafka: Kafka = None,
+    database: Annotated[
+        bool,
+        typer.Option(help="The plays of SMARTSTORE_DATABASE instead: are places missing or taken?"),
+    ] = False,
     player_id: Annotated[str | None, typer.Option(help="Only those of this player.")] = None,
 ) -> None:
     """Whether proofs of play are lost, doubled or altered: reads signage.play.v1 from its beginning
     and follows each player's hash chain. Ends with 1 where one is not intact."""
-    from signage.core.chain import verify
+    from signage.core.chain import verify, verify_ended
 
     console = Console(highlight=False, soft_wrap=True)
-    chains = verify(_proofs(file, kafka))
+    chains = verify_ended(_ended()) if database else verify(_proofs(file, kafka))
     chains = [c for c in chains if player_id in (None, c.player_id)]
     if not chains:
         raise UserError("there is no proof of play; name another broker, file or player")
@@ -194,6 +200,15 @@ def _say_found(console: Console, chains: "list[PlayerChain]") -> None:
     for chain in chains:
         for what in chain.found:
             console.print(f"  {chain.player_id}: {what}", markup=False)
+
+
+def _ended() -> list[tuple[str, int | None, str | None]]:
+    from infra.proofs import read_ended
+
+    dsn = settings_of(PlaceSettings).database
+    if dsn is None:
+        raise UserError("no database was named; set SMARTSTORE_DATABASE to its address")
+    return read_ended(SecretStr(dsn))
 
 
 def _proofs(file: Path | None, kafka: str | None) -> list[bytes]:

@@ -4,11 +4,13 @@ Neither may happen in a migration: a refresh cannot run in a transaction, and ro
 may only be dropped once the aggregates hold them. Safe to repeat.
 """
 
-from collections.abc import Callable
+import logging
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+
+_LOG = logging.getLogger(__name__)
 
 #: After this long rows go into the column store; reports of the last week read rows.
 COLUMN_STORE_AFTER = "7 days"
@@ -47,7 +49,7 @@ def is_timescale(connection: Connection) -> bool:
     return found.fetchone() is not None
 
 
-def ensure_policies(connection: Connection, progress: Callable[[str], None]) -> None:
+def ensure_policies(connection: Connection) -> None:
     """Fills what was never filled, then sets every policy that is missing or is set otherwise.
 
     `connection` is in autocommit mode. On plain PostgreSQL it does nothing.
@@ -56,7 +58,7 @@ def ensure_policies(connection: Connection, progress: Callable[[str], None]) -> 
         return
     for name, late_within in _aggregates(connection):
         if not _has_policy(connection, name):
-            progress(f"filling {name}")
+            _LOG.info("filling %s", name)
             _call(connection, "CALL refresh_continuous_aggregate({}, NULL, NULL)", name)
             _add_refresh(connection, name, late_within)
     for table, (segments, order) in COLUMN_STORED.items():
@@ -82,7 +84,7 @@ def set_keep(connection: Connection, hours: int) -> None:
             if late_within is not None:
                 _call(connection, "SELECT remove_continuous_aggregate_policy({}, true)", name)
                 _add_refresh(connection, name, late_within)
-    ensure_policies(connection, lambda _: None)
+    ensure_policies(connection)
 
 
 def _aggregates(connection: Connection) -> list[tuple[str, str | None]]:

@@ -71,7 +71,7 @@ def migrate(dsn: SecretStr, progress: Progress, *, last: str | None = None) -> i
                     "run `smartstore db migrate` again"
                 ) from error
         if last is None:
-            ensure_policies(connection, progress)
+            ensure_policies(connection)
         return len(missing)
 
 

@@ -1,8 +1,8 @@
 """The slots of an experiment out of the database: sums by slot, never a single basket.
 
 Late receipts count: sums are taken anew from the receipts each time. A receipt that closes within
-the washout of its slot belongs to no arm. A slot counts once it is over; hours in which the store
-never sold anything are closed hours and count for nothing.
+the washout of its slot belongs to no arm. A slot counts once it is over, and if anything was sold
+in it: else the store was closed, or its till told nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import psycopg
 
+from infra.experiment.errors import ExperimentError
 from streams.contracts.experiment import BASKET_OUTCOMES, ExperimentPlan
 from streams.contracts.layout import StoreLayout
 from streams.uplift.analysis import Slots
@@ -115,6 +116,9 @@ def read_experiment(
     Arguments:
         layouts: by store, for their time zones (else UTC) and, where screens are drawn one by one,
             for what stands before each screen.
+
+    Raises:
+        ExperimentError: the screens are drawn one by one, and the store's layout is not given.
     """
     during, before = _Rows([]), _Rows([])
     units: list[str] = []
@@ -145,9 +149,17 @@ def read_experiment(
 def _units(
     plan: ExperimentPlan, layout: StoreLayout | None
 ) -> Iterable[tuple[str | None, tuple[str, ...]]]:
-    """What is drawn in a store: the store, or its screens with the categories before each."""
-    if plan.unit == "store-slot" or layout is None:
+    """What is drawn in a store: the store, or its screens with the categories before each.
+
+    Raises ExperimentError where that takes a layout, and there is none.
+    """
+    if plan.unit == "store-slot":
         return [(None, plan.categories)]
+    if layout is None:
+        raise ExperimentError(
+            f"the screens of {plan.store_id} are drawn one by one, and which products stand before "
+            "them is in the store's layout; name it with --layout or SMARTSTORE_LAYOUT"
+        )
     found = []
     for screen in layout.screens:
         near = {zone.category for zone in layout.zones if zone.area_id == screen.area_id}
@@ -199,7 +211,8 @@ class _Store:
         """Adds the slots of a unit; returns baskets before the start, and open slots a day."""
         plan = self._plan
         baskets = self._sums(_BASKETS, {})
-        hours = {slot: self._local(slot) for slot in self._all()}
+        # Before its first receipt the till was not connected.
+        hours = {slot: self._local(slot) for slot in self._all(min(baskets, default=0))}
         opened = {hours[slot] for slot in baskets if slot in hours}
         sums = baskets
         if plan.outcome not in BASKET_OUTCOMES:
@@ -213,27 +226,26 @@ class _Store:
             )
         minutes = (plan.slot_ms - plan.washout_ms) / _MINUTE_MS
         number = 0 if plan.outcome.endswith("value") else 1
-        previous: tuple[int, bool] | None = None
-        # Before its first receipt the till was not connected.
-        since = min(baskets, default=0)
+        previous: bool | None = None
         for slot, when in hours.items():
-            if when not in opened or slot < since:
-                continue
             start_ms = slot * plan.slot_ms
+            past, previous = previous, None
+            if start_ms >= plan.starts_at_ms:
+                previous = self._draw.arm(plan.store_id, start_ms, screen_id) == "adaptive"
+            # Nothing was sold: the store was closed, or its till told nothing.
+            if slot not in baskets:
+                continue
             amount = float(sums.get(slot, (0.0, 0.0, 0.0))[number])
             base = minutes
             if plan.outcome in BASKET_OUTCOMES:
-                base = float(baskets.get(slot, (0.0, 0.0, 0.0))[2])
-            if start_ms < plan.starts_at_ms:
+                base = float(baskets[slot][2])
+            if previous is None:
                 day = (start_ms - self._before_ms) // DAY_MS
                 before.rows.append((unit, day, *when, False, amount, base, False, False))
                 continue
-            adaptive = self._draw.arm(plan.store_id, start_ms, screen_id) == "adaptive"
-            follows = previous is not None and previous[0] == slot - 1
-            past = previous is not None and previous[1]
+            follows = past is not None and slot - 1 in baskets
             day = (start_ms - self._begin_ms) // DAY_MS
-            during.rows.append((unit, day, *when, adaptive, amount, base, follows, past))
-            previous = (slot, adaptive)
+            during.rows.append((unit, day, *when, previous, amount, base, follows, bool(past)))
         first = plan.starts_at_ms // plan.slot_ms
         sold = sum(int(each[2]) for slot, each in baskets.items() if slot < first)
         return sold, self._per_day(hours, opened)
@@ -254,9 +266,10 @@ class _Store:
         found = self._connection.execute(query, {**self._bounds, **more}).fetchall()
         return {int(slot): tuple(values) for slot, *values in found}
 
-    def _all(self) -> range:
+    def _all(self, since: int) -> range:
         slot_ms = self._plan.slot_ms
-        return range(self._before_ms // slot_ms, max(self._end_ms, self._before_ms) // slot_ms)
+        first = max(self._before_ms // slot_ms, min(since, self._plan.starts_at_ms // slot_ms))
+        return range(first, max(self._end_ms // slot_ms, first))
 
     def _local(self, slot: int) -> tuple[int, int]:
         """Weekday (Monday 0) and hour at which a slot begins, in the store."""

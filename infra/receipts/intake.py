@@ -20,7 +20,7 @@ from streams.contracts.topics import BASKET, REFUSED
 _AT_ONCE = 500
 
 #: As in the contract.
-_MOST_TEXT, _MOST_DETAIL, _MOST_ID = 4_000, 500, 128
+_MOST_TEXT, _MOST_ID = 500, 128
 
 #: Refusals that are told to whoever sent them; all of them are in the table.
 _TOLD = 100
@@ -136,7 +136,7 @@ class Intake:
             source=source,
             place=masked(piece.place, _MOST_ID),
             reason=why.reason,
-            detail=masked(why.detail, _MOST_DETAIL),
+            detail=masked(why.detail, _MOST_TEXT),
             masked_text=masked(piece.text, _MOST_TEXT),
             refused_at_ms=now_ms,
         )

@@ -163,3 +163,36 @@ def verify(messages: Iterable[bytes]) -> list[PlayerChain]:
             continue
         walks.setdefault(play.player_id, _Walk(play.player_id)).add(values, play)
     return [walks[name].result() for name in sorted(walks)]
+
+
+#: A play that ended well has two proofs, one that failed has one.
+_PROOFS_OF_A_PLAY = 2
+
+
+def verify_ended(rows: Iterable[tuple[str, int | None, str | None]]) -> list[PlayerChain]:
+    """Checks what a table of ended plays can show: `(player_id, seq, sha256)` in order of time.
+
+    The beginnings are not in it, so hashes cannot be followed; but each play takes one or two
+    places, so a greater step means that ended plays are missing, and no place is taken twice.
+    """
+    walks: dict[str, _Walk] = {}
+    for player_id, seq, sha256 in rows:
+        walk = walks.setdefault(player_id, _Walk(player_id))
+        if seq is None or sha256 is None:
+            walk.unchained += 1
+            continue
+        if sha256 in walk.seen or seq == walk.last:
+            walk.doubled += 1
+            walk.say(f"the place {seq} is taken twice")
+        elif walk.first is None:
+            walk.first, walk.chains = seq, 1
+        elif seq < walk.last:
+            walk.chains += 1
+            walk.say(f"a new chain begins after proof {walk.last}")
+        elif seq - walk.last > _PROOFS_OF_A_PLAY:
+            missing = (seq - walk.last - 1) // _PROOFS_OF_A_PLAY
+            walk.lost += missing
+            walk.say(f"{missing} ended play(s) are missing before {seq}")
+        walk.seen.add(sha256)
+        walk.last = seq
+    return [walks[name].result() for name in sorted(walks)]

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from signage.errors import CatalogueError
 from signage.intake import description, pages
 from signage.intake.description import Description, describe
@@ -131,7 +133,7 @@ def _creative(
 ) -> Creative:
     path = home / description.FILE
     since, until = description.valid(path, told)
-    return Creative(
+    creative = Creative(
         creative_id=told.creative_id,
         version=told.version,
         title=told.title,
@@ -157,3 +159,10 @@ def _creative(
         files=tuple(sorted(listed, key=lambda file: file.path)),
         label=_label(told, files),
     )
+    try:
+        # As whoever reads it from the log will: a date in the year 9999 is no time there.
+        return msgspec.convert(msgspec.to_builtins(creative), Creative)
+    except msgspec.ValidationError as error:
+        raise CatalogueError(
+            path, f"a value is out of bounds ({error})", "use an earlier date or a shorter name"
+        ) from error

@@ -49,7 +49,7 @@ def capitals_px(width: int, height: int) -> int:
 
 
 def drawn_on(picture: Image.Image, text: str = TEXT) -> Image.Image:
-    """A copy of the picture with the label in its lower right corner."""
+    """A copy of the picture with the label in its upper right corner."""
     labelled = picture.copy()
     mark = plate(text, capitals_px(*picture.size))
     labelled.paste(mark, corner(picture.size, mark.size))
@@ -57,7 +57,11 @@ def drawn_on(picture: Image.Image, text: str = TEXT) -> Image.Image:
 
 
 def corner(size: tuple[int, int], mark: tuple[int, int]) -> tuple[int, int]:
-    """Where the plate lies: near the lower right corner, in even pixels, as video codecs like."""
+    """Where the plate lies: near the upper right corner, in even pixels, as video codecs like.
+
+    Of a screen's corners the lower ones belong to the player: what it adds (the code that leads to
+    the shoppers' page) must not cover a label.
+    """
     margin = round(_MARGIN * mark[1] / (1 + 2 * _PAD))
-    x, y = (max(0, whole - part - margin) for whole, part in zip(size, mark, strict=True))
-    return x - x % 2, y - y % 2
+    x, y = max(0, size[0] - mark[0] - margin), margin
+    return x - x % 2, y + y % 2

@@ -21,8 +21,8 @@ _Box = tuple[int, int, int, int]
 
 #: The texts that are looked for, ours first.
 TEXTS = (TEXT, "AI合成", "人工智能生成", "人工智能合成")
-#: The search is made in a small copy: a label of 3 % is 12 pixels high in it, enough to be told.
-_SEARCH_SHORT_PX = 400
+#: The search is made in a small copy: a label of 5 % is 16 pixels high in it, enough to be told.
+_SEARCH_SHORT_PX = 320
 #: Capitals from 3 % to 16 % of the shortest side, each size a sixteenth larger: half of that is
 #: what the likeness bears.
 _SMALLEST, _LARGEST = 0.03, 0.16

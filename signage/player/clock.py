@@ -12,12 +12,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from signage.player.stage import Now
+from signage.player.programme import Now
 
 #: A slewed clock (NTP: 0.5 ms a second at the most) never changes so much between two looks.
 JUMP_MS = 1_000
 #: What a record's stamp and its arrival may differ by on a busy machine.
-LOG_TOLERANCE_MS = 5_000
+LOG_TOLERANCE_MS = 10_000
+#: A look that was interrupted for longer than this would read the clocks at different times.
+_LOOK_MS = 20
+_LOOKS = 5
 #: A clock that starts this far behind the last time that was known has lost its battery.
 _BEHIND_MS = 60_000
 #: The log must say so often, this far apart, that our clock is ahead: one record may just be late.
@@ -48,13 +51,19 @@ class Anchor(Struct, frozen=True, kw_only=True):
 
 
 def system_reading() -> Reading:
-    """This machine's clocks."""
+    """This machine's clocks, at one moment: a busy machine may take the processor away between."""
     boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return Reading(
-        wall_ms=time.time_ns() // 1_000_000,
-        mono_ms=time.monotonic_ns() // 1_000_000,
-        boot_ms=time.clock_gettime_ns(boot) // 1_000_000,
-    )
+    reading = Reading(0, 0, 0)
+    for _ in range(_LOOKS):
+        began_ms = time.monotonic_ns() // 1_000_000
+        reading = Reading(
+            wall_ms=time.time_ns() // 1_000_000,
+            boot_ms=time.clock_gettime_ns(boot) // 1_000_000,
+            mono_ms=time.monotonic_ns() // 1_000_000,
+        )
+        if reading.mono_ms - began_ms <= _LOOK_MS:
+            break
+    return reading
 
 
 def system_boot_id() -> str:

@@ -13,8 +13,9 @@ import msgspec
 
 from signage.player import protocol
 from signage.player.prices import Prices
+from signage.player.programme import Ask, Now, Playing, Refusal, State, Step
 from signage.player.repertoire import Repertoire
-from signage.player.stage import Ask, Now, Playing, Refusal, Stage, State, Step
+from signage.player.stage import Stage
 from streams.contracts.signage import Content, Creative, Play
 from streams.contracts.store import Price
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from signage.player.stage import Ask
+from signage.player.programme import Ask
 from streams.contracts.base import Id, Sentence
 from streams.contracts.signage import Arm, PriceShown, ReasonCode
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from signage.core.eligibility import eligible
+from signage.core.eligibility import Given, eligible
 from streams.contracts.playlist import Playlist, Turn
 from streams.contracts.signage import Creative
 
@@ -46,10 +46,13 @@ class Repertoire:
 
 
 def of_catalogue(creatives: Sequence[Creative], screen_id: str, slot_ms: int) -> Repertoire:
-    """All that came with the player: eligible ones go round for ever."""
+    """All that came with the player: eligible ones go round for ever. Whether a price is known is
+    asked when one is shown.
+    """
+    given = Given(prices={sku for creative in creatives for sku in creative.prices})
     return Repertoire(
         known={(c.creative_id, c.version): c for c in creatives},
-        rotation=tuple((c, None) for c in eligible(creatives, screen_id).allowed),
+        rotation=tuple((c, None) for c in eligible(creatives, screen_id, given=given).allowed),
         slot_ms=slot_ms,
     )
 

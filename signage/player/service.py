@@ -1,11 +1,9 @@
 """The player of one screen: follows its content, drives its page, keeps proofs of play."""
 
 import asyncio
-import contextlib
 import datetime as dt
 import logging
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -19,17 +17,20 @@ from signage.player.certificate import Certificate, own_certificate
 from signage.player.clock import Reading, SteadyClock, system_reading
 from signage.player.conductor import Conductor
 from signage.player.kafka import KafkaContentFeed, KafkaProofChannel
+from signage.player.medium import OwnLibrary
 from signage.player.pairing import Pairing
 from signage.player.ports import ContentFeed, MediaSource, ProofChannel
 from signage.player.prices import Prices
+from signage.player.programme import Place
 from signage.player.proofs import ProofKeeper
 from signage.player.protocol import MAX_MESSAGE_BYTES
 from signage.player.rest import rest_creative
+from signage.player.serving import QuietServer, bind, first_of
 from signage.player.sources import FolderSource, HttpSource
 from signage.player.spool import Spool
-from signage.player.stage import Place, Stage
+from signage.player.stage import Stage
 from signage.player.supply import Supply
-from signage.player.web import OwnLibrary, create_app
+from signage.player.web import create_app
 from signage.settings import PlayerSettings
 from signage.signing import Trust
 from streams.contracts.signage import Content, Creative
@@ -143,7 +144,7 @@ class Player:
             if held is not None:
                 self.conductor.stock(held)
         tls = self.certificate
-        server = _Server(
+        server = QuietServer(
             uvicorn.Config(
                 self.app,
                 log_config=None,
@@ -169,10 +170,10 @@ class Player:
         stopping = asyncio.create_task(stop.wait())
         watched = [stopping, serving, *others, *self._keeper.tasks]
         try:
-            await _first(server.is_up.wait(), watched)
+            await first_of(server.is_up.wait(), watched)
             if not stop.is_set():
                 ready()
-            await _first(stop.wait(), watched)
+            await first_of(stop.wait(), watched)
         finally:
             self.conductor.shut_down()
             for task in (stopping, *others):
@@ -216,49 +217,6 @@ class Player:
     def logged(self, at_ms: int) -> None:
         """See `Listener`."""
         self._clock.logged(at_ms)
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: signals belong to the command line."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
-
-
-async def _first(wanted: Any, watched: list[asyncio.Task[Any]]) -> None:
-    """Wait for `wanted`; a watched task that ends first must tell why (or be the stop)."""
-    waiting = asyncio.ensure_future(wanted)
-    try:
-        done, _ = await asyncio.wait([waiting, *watched], return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        waiting.cancel()
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A socket to serve on. Raises PlayerError where it is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise PlayerError(
-            f"the player's page cannot be served on {host}:{port} ({error.strerror}); "
-            "name another with --port or SMARTSTORE_PLAYER_PORT, or stop what uses this one"
-        ) from error
-    return listening
 
 
 def create_player(

@@ -8,8 +8,8 @@ from html import escape
 
 import segno
 
+from signage.player.programme import Programme
 from signage.player.shopper_words import LANGUAGES, WORDS, Words
-from signage.player.stage import Programme
 
 _CSS = """
 :root { color-scheme: light dark; --ink: #1d1a17; --soft: #5b534b; --paper: #fbf7f1; --card: #fff;

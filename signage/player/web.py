@@ -4,11 +4,9 @@ Nothing is served by joining paths: every file is looked up in a table made at t
 """
 
 import asyncio
-import mimetypes
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,19 +14,14 @@ from fastapi import FastAPI, Header, HTTPException, WebSocket, WebSocketDisconne
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from signage.catalogue import Catalogue
-from signage.core.template import fill
-from signage.errors import MediumError
 from signage.player import protocol
 from signage.player.conductor import Conductor
 from signage.player.gate import Gate, pairing_routes
+from signage.player.medium import Library, add_media, file_answer
 from signage.player.pairing import Pairing
-from signage.player.rest import REST_FILE, REST_MEDIA
 from signage.player.shopper import Shop, language_of, qr_svg, shopper_page
 from signage.player.shopper_words import LANGUAGES
 from signage.settings import PlayerSettings
-from streams.contracts.signage import Creative
-from streams.contracts.store import Price
 
 STATIC = Path(__file__).parent / "static"
 
@@ -37,17 +30,7 @@ _MAX_BEHIND = 64
 #: Close codes of the private range, as PROTOCOL.md lists them.
 _REPLACED, _SILENT, _BAD_MESSAGE = 4000, 4001, 4002
 
-#: `mimetypes` asks the machine, which may not know them.
-_TYPES = {
-    ".woff2": "font/woff2",
-    ".js": "text/javascript",
-    ".css": "text/css",
-    ".webp": "image/webp",
-    ".mp4": "video/mp4",
-}
-
 _NO_STORE = {"Cache-Control": "no-store"}
-_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 #: The shopper's page holds its own style and nothing else.
 _SHOPPER_HEADERS = {
@@ -56,9 +39,6 @@ _SHOPPER_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-
-#: Fingerprinted by `?sha256=`, so it can never change under its address.
-_FOREVER = "public, max-age=31536000, immutable"
 
 
 class PageLink:
@@ -102,25 +82,6 @@ class PageLink:
         return "the page does not read what it is told"
 
 
-class Library(Protocol):
-    """The files of creatives."""
-
-    async def medium(self, path: str) -> bytes | Path | None:
-        """A file by its path below `/media/`, None where there is none. Raises MediumError."""
-        ...
-
-
-class OwnLibrary:
-    """The files of the creatives that came with the player."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-
-    async def medium(self, path: str) -> bytes | Path | None:
-        """See `Library`."""
-        return self._catalogue.files.get(path) or self._catalogue.made.get(path)
-
-
 def create_app(
     settings: PlayerSettings,
     library: Library,
@@ -136,7 +97,7 @@ def create_app(
         app.include_router(pairing_routes(pairing, STATIC / "pair.html", page_headers))
         app.add_middleware(Gate, knows=pairing.knows)
     _add_files(app, settings.player_page, page_headers)
-    _add_media(app, library, conductor, media_headers)
+    add_media(app, library, conductor, media_headers)
     _add_shopper(app, settings, conductor)
 
     @app.get("/healthz")
@@ -203,65 +164,15 @@ def _add_files(app: FastAPI, other: Path | None, page_headers: Mapping[str, str]
 
     @app.get("/")
     async def page() -> FileResponse:
-        return _file(static[first], "no-cache", page_headers)
+        return file_answer(static[first], "no-cache", page_headers)
 
     @app.get("/static/{name}")
     async def asset(name: str) -> FileResponse:
-        return _file(_found(static, name), "no-cache", page_headers)
+        return file_answer(_found(static, name), "no-cache", page_headers)
 
     @app.get("/fonts/{name}")
     async def font(name: str) -> FileResponse:
-        return _file(_found(fonts, name), "public, max-age=86400", {})
-
-
-def _add_media(
-    app: FastAPI, library: Library, conductor: Conductor, headers: Mapping[str, str]
-) -> None:
-    @app.get("/media/{path:path}")
-    async def media(
-        path: str, sha256: str = "", prices: str = "", range: Annotated[str, Header()] = ""
-    ) -> Response:
-        cache = _FOREVER if sha256 else "no-cache"
-        if path == REST_MEDIA:
-            return _file(REST_FILE, cache, headers)
-        try:
-            found = await library.medium(path)
-        except MediumError as error:
-            raise HTTPException(409, "refused: this file is not the one that was signed") from error
-        if found is None:
-            raise HTTPException(404, "there is no such file")
-        template = conductor.template(path)
-        if template is not None:
-            found = _filled(template, found, conductor.filling(prices))
-        if isinstance(found, Path):
-            return _file(found, cache, headers)
-        return _part(found, range, {**_headers(Path(path), cache), **headers})
-
-
-def _filled(creative: Creative, page: bytes | Path, prices: Mapping[str, Price] | None) -> bytes:
-    text = (page if isinstance(page, bytes) else page.read_bytes()).decode(errors="replace")
-    filled = None if prices is None else fill(creative, text, prices)
-    if filled is None:
-        raise HTTPException(404, "this price is no longer shown")
-    return filled.text.encode()
-
-
-def _part(data: bytes, wanted: str, headers: dict[str, str]) -> Response:
-    """A file, or the one stretch of it that a browser asks for (films are read in stretches).
-
-    Reference: RFC 9110, 14.1.2.
-    """
-    headers["Accept-Ranges"] = "bytes"
-    match = _RANGE.fullmatch(wanted)
-    if match is None or not (match[1] or match[2]):
-        return Response(data, headers=headers)
-    size = len(data)
-    begin = int(match[1]) if match[1] else max(0, size - int(match[2]))
-    end = min(size - 1, int(match[2])) if match[1] and match[2] else size - 1
-    if begin > end:
-        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
-    headers["Content-Range"] = f"bytes {begin}-{end}/{size}"
-    return Response(data[begin : end + 1], 206, headers=headers)
+        return file_answer(_found(fonts, name), "public, max-age=86400", {})
 
 
 def _add_shopper(app: FastAPI, settings: PlayerSettings, conductor: Conductor) -> None:
@@ -281,21 +192,6 @@ def _add_shopper(app: FastAPI, settings: PlayerSettings, conductor: Conductor) -
         if code is None:
             raise HTTPException(404, "no address for shoppers was named")
         return Response(code, media_type="image/svg+xml", headers=_NO_STORE)
-
-
-def _file(path: Path, cache: str, headers: Mapping[str, str]) -> FileResponse:
-    told = {**_headers(path, cache), **headers}
-    return FileResponse(path, media_type=told.pop("Content-Type"), headers=told)
-
-
-def _headers(path: Path, cache: str) -> dict[str, str]:
-    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-    return {
-        "Content-Type": kind or "application/octet-stream",
-        "Cache-Control": cache,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-    }
 
 
 def _found(table: Mapping[str, Path], name: str) -> Path:

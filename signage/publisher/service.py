@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,7 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from signage.catalogue import Catalogue
 from signage.media import MediaArchive
-from signage.player.service import bind
+from signage.player.serving import QuietServer, bind
 from signage.publisher.plan import Planned, make_playlist
 from signage.settings import PublisherSettings, is_loopback
 from signage.signing import Signer, new_key
@@ -64,7 +64,7 @@ class Publisher:
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Publish until `stop` is set; `ready` is called once the first playlists are out."""
-        server = _Server(
+        server = QuietServer(
             uvicorn.Config(
                 self._app(),
                 log_config=None,
@@ -228,14 +228,6 @@ def _planned(settings: PublisherSettings, layout: StoreLayout, screen: Screen) -
         slot_ms=settings.rotation_slot_ms,
         time_zone=zone,
     )
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: signals belong to the command line."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def run_publisher(

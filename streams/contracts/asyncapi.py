@@ -18,7 +18,17 @@ APPLICATIONS: dict[str, tuple[tuple[Topic, ...], tuple[Topic, ...]]] = {
     "gateway": ((topics.GAZE, topics.DWELL, topics.AUDIENCE, topics.CROSSING), ()),
     "till": ((topics.BASKET,), ()),
     "receipts": ((topics.BASKET, topics.REFUSED, topics.DOOR_COUNT), ()),
-    "operator": ((topics.LAYOUT, topics.EXPERIMENT, topics.CREATIVE, topics.POLICY), ()),
+    "operator": (
+        (
+            topics.LAYOUT,
+            topics.EXPERIMENT,
+            topics.CREATIVE,
+            topics.POLICY,
+            topics.STOCK,
+            topics.PRICE,
+        ),
+        (),
+    ),
     "react": (
         (topics.CONTENT, topics.DECISION),
         (

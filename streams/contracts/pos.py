@@ -76,8 +76,8 @@ RefusalReason = Literal[
 class RefusedReceipt(Struct, frozen=True, kw_only=True):
     """A receipt that was refused: what it said and why.
 
-    In `masked_text` and `detail` every run of more than 8 digits is masked: it may be the number of
-    a card. `source` is where it came from (a file's name, `http`, a topic), `place` which line or
+    In `masked_text` (its beginning) and `detail` every run of more than 8 digits is masked: it may
+    be the number of a card. `source` is where it came from (a file's name, `http`, a topic), `place` which line or
     record of it.
     """
 
@@ -87,7 +87,7 @@ class RefusedReceipt(Struct, frozen=True, kw_only=True):
     place: Id
     reason: RefusalReason
     detail: Sentence
-    masked_text: Annotated[str, Meta(max_length=4_000)]
+    masked_text: Sentence
     refused_at_ms: TimeMs
 
 

@@ -153,8 +153,8 @@ LAYOUT = Topic(
 POLICY = Topic(
     "signage.policy.v1",
     learning.PolicySnapshot,
-    lambda e: e.policy_id,
-    lambda e: event_id(e.policy_id, e.version, e.told_by, e.made_at_ms),
+    lambda e: f"{e.store_id}/{e.policy_id}",
+    lambda e: event_id(e.store_id, e.policy_id, e.version, e.told_by, e.made_at_ms),
     0,
     compact=True,
     replay_ms=30 * _DAY_MS,

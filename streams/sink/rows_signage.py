@@ -1,4 +1,4 @@
-"""The rows of decisions, plays and prices shown, and of creatives, experiments and policies. Pure."""
+"""The rows of decisions, plays, prices shown, creatives, experiments and policies. Pure."""
 
 from streams.contracts.experiment import ExperimentPlan
 from streams.contracts.learning import PolicySnapshot

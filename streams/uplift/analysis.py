@@ -113,9 +113,10 @@ def analyse(
     found = effects(by_day)
     looks = _looks(found, rho2, question.alpha)
     plain = effects(by_day.without_covariates())
-    ratio = checks.sample_ratio(
-        int(during.adaptive.sum()), int((~during.adaptive).sum()), question.share, mismatched
+    measured_on, measured_off = (
+        int((arm & (during.base > 0.0)).sum()) for arm in (during.adaptive, ~during.adaptive)
     )
+    ratio = checks.sample_ratio(measured_on, measured_off, question.share, mismatched)
     now = float(found.per_slot[-1]) if days else math.nan
     noise = now if math.isfinite(now) else sigma
     measured = math.isfinite(now)

@@ -98,7 +98,7 @@ def test_no_text_is_long_enough_for_a_picture(name: str) -> None:
             assert longest(node) <= LONGEST_TEXT, path
             assert not {"contentEncoding", "contentMediaType"} & node.keys(), path
             assert node.get("format") not in ("byte", "binary"), path
-    assert checked >= 3
+    assert checked >= 2
 
 
 @pytest.mark.parametrize("name", sorted(TOPICS))

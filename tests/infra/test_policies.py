@@ -18,5 +18,5 @@ def test_an_approval_is_a_record_of_its_own_and_can_be_taken_back() -> None:
     assert (rule.approved_by, rule.approved_at_ms, rule.told_by) == ("Ada Lovelace", 5, "operator")
     again, gone = approved(rule, "Grace Hopper", 6), revoked(rule, 7)
     assert (gone.approved_by, gone.approved_at_ms) == (None, None)
-    assert (again.name, gone.name) == (rule.name, rule.name), "what was learned is the same"
+    assert (rule.name, again.name, gone.name) == ("rule/1", "rule/2", "rule/2")
     assert len({POLICY.identity(each) for each in (rule, again, gone)}) == 3

@@ -26,6 +26,7 @@ from infra.creatives.page import Gallery, serve_gallery
 from infra.latest import latest
 from infra.stack.ports import free_port
 from signage.catalogue import OWN_CREATIVES
+from signage.labels import measuring
 from signage.labels.aigc import Aigc, from_json
 from signage.labels.pictures import label_picture
 from signage.media import MediaArchive
@@ -380,12 +381,13 @@ async def test_a_player_shows_pictures_whole_and_plays_films_again_and_again(
     said = "version: 1\ntitle: Sun\nalt_text: A sun.\nlanguage: en\nowner: test\n"
     for name, kind, file, data in (
         ("clip", "video", "clip.mp4", _clip(tmp_path / "clip.mp4")),
-        ("poster", "picture", "poster.png", poster()),
+        ("poster", "picture", "poster.png", label_picture(poster(), "png", LABEL)),
     ):
         home = shelf / name
         home.mkdir(parents=True)
         (home / file).write_bytes(data)
-        told = f"creative_id: {name}\nkind: {kind}\nfile: {file}\n{said}"
+        ai = "true" if kind == "picture" else "false"
+        told = f"creative_id: {name}\nkind: {kind}\nfile: {file}\nai_generated: {ai}\n{said}"
         (home / "creative.yaml").write_text(told)
     settings = PlayerSettings(
         kafka="127.0.0.1:1",
@@ -394,6 +396,7 @@ async def test_a_player_shows_pictures_whole_and_plays_films_again_and_again(
         area_id="main",
         screen_id="screen-1",
         player_port=0,
+        player_shopper_url="http://127.0.0.1/about",
         rotation_slot_ms=5_000,
         flush_ms=0,
     )
@@ -410,6 +413,12 @@ async def test_a_player_shows_pictures_whole_and_plays_films_again_and_again(
         await page.wait_for_selector("html[data-creative-id=poster]", timeout=30_000)
         picture = page.frame_locator("iframe >> nth=-1").locator("img.front")
         assert await picture.evaluate("img => [img.naturalWidth, img.alt]") == [480, "A sun."]
+        # On the glass: the player's own additions cover no part of the label.
+        await page.locator("#ask").wait_for(state="visible")
+        glass = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
+        label = measuring.find(np.asarray(glass, np.uint8))
+        assert label is not None
+        assert label.height_share >= 0.05
         await page.wait_for_selector("html[data-creative-id=clip]", timeout=30_000)
         film = page.frame_locator("iframe >> nth=-1").locator("video")
         seen = [await film.evaluate("v => [v.paused, v.currentTime, v.readyState]")]

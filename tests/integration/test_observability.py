@@ -19,11 +19,12 @@ from aiokafka import AIOKafkaProducer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
+from infra.policies import built_in
 from infra.stack.ports import free_port
 from streams.contracts import codec
 from streams.contracts.base import Trace
-from streams.contracts.signage import Play
-from streams.contracts.topics import GAZE, PLAY
+from streams.contracts.signage import Creative, Play
+from streams.contracts.topics import CREATIVE, GAZE, PLAY, POLICY
 from streams.contracts.vision import Gaze, GazeBatch
 
 pytestmark = [pytest.mark.stack, pytest.mark.broker]
@@ -96,6 +97,23 @@ class World:
         finally:
             await producer.stop()
 
+    def catalogue(self) -> tuple[dict[str, Any], ...]:
+        """What must be published before a screen answers: a creative, and a policy in force."""
+        creative = Creative(
+            creative_id=f"tea-{self.run}",
+            version=1,
+            title="Tea",
+            alt_text="Tea",
+            language="en",
+            media="tea.html",
+            sha256="0" * 64,
+            owner="us",
+            screens=(f"screen-{self.run}",),
+            categories=("tea",),
+        )
+        rule = built_in("rule", f"store-{self.run}", "Ada Lovelace", now_ms())
+        return codec.record(CREATIVE, creative, "test"), codec.record(POLICY, rule, "test")
+
     def gaze(self) -> dict[str, Any]:
         at = now_ms()
         trace = Trace(
@@ -167,6 +185,7 @@ def world(bootstrap: str, tmp_path: Path) -> World:
 
 async def test_the_processors_tell_of_what_they_did(world: World) -> None:
     ports = {"measure": free_port(), "react": free_port()}
+    await world.send(*world.catalogue())
     async with (
         world.process("measure", "--metrics-port", str(ports["measure"])) as log,
         world.process("react", "--metrics-port", str(ports["react"])),

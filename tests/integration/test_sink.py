@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -74,12 +74,16 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embed
 
 
 @pytest.fixture
-def empty(stack: EmbeddedStack) -> SecretStr:
+def empty(stack: EmbeddedStack) -> Iterator[SecretStr]:
     """A database of the test's own."""
     name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(stack.postgres.dsn, autocommit=True) as connection:
+    # On the TimescaleDB that is named, if one is.
+    server = os.environ.get("SMARTSTORE_TIMESCALE_DSN") or stack.postgres.dsn
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return SecretStr(make_conninfo(stack.postgres.dsn, dbname=name))
+    yield SecretStr(make_conninfo(server, dbname=name))
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
@@ -203,7 +207,7 @@ async def test_the_sinks_columns_are_those_of_the_migrations(database: SecretStr
         found = _rows(
             database,
             "SELECT column_name, data_type FROM information_schema.columns "
-            "WHERE table_name = %s ORDER BY ordinal_position",
+            "WHERE table_schema = 'public' AND table_name = %s ORDER BY ordinal_position",
             table.name,
         )
         columns = {name: spoken.get(kind, kind) for name, kind in found}

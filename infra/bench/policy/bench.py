@@ -49,7 +49,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`seconds_each`: of a seed of a peer, at most; `peers` False: ours alone, and no logs."""
+    """`seconds_each`: processor time of a seed of a peer, at most; `peers` False: ours alone, and no
+    logs.
+    """
 
     rounds: int = 50_000
     seeds: int = 20

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from fastapi import FastAPI, HTTPException, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from signage.player import protocol
-from signage.player.service import bind
+from signage.player.serving import QuietServer, bind
 from signage.player.web import STATIC
 
 _HOST = "127.0.0.1"
@@ -95,7 +95,7 @@ class Trial:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Serve within the block."""
-        server = _Server(
+        server = QuietServer(
             uvicorn.Config(
                 self._app(),
                 log_config=None,
@@ -173,11 +173,3 @@ def _heard(text: str) -> Heard:
     if len(text.encode()) > protocol.MAX_MESSAGE_BYTES:
         message = None
     return Heard(time.monotonic(), message, text[:200])
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

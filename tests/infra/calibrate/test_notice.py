@@ -47,11 +47,11 @@ def test_it_says_what_is_so(language: Language, says: tuple[str, ...]) -> None:
 
 def test_what_is_not_there_is_not_told() -> None:
     bare = msgspec.structs.replace(LAYOUT, zones=(), screens=(), cameras=())
-    text = read(notice(bare, "en", "22", database_days=14)).text
+    text = read(notice(bare, "en", "22", database_hours=72)).text
     assert "How long somebody stands" not in text
     assert "screens and faces" not in text
     assert "come in and go out" not in text
-    assert "14 days" in text
+    assert "3 days" in text
 
 
 def test_names_are_text_and_not_markup() -> None:

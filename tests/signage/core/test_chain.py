@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signage.core.chain import Head, PlayerChain, link, verify
+from signage.core.chain import Head, PlayerChain, link, verify, verify_ended
 from streams.contracts.signage import Play
 
 MakePlay = Callable[..., Play]
@@ -127,3 +127,23 @@ def test_a_field_of_a_newer_player_is_part_of_its_hash(field: str) -> None:
     values = msgspec.json.decode(chain_of(1)[0])
     values[field] = 1
     assert only([msgspec.json.encode(values)]).altered == 1
+
+
+@pytest.mark.parametrize(
+    ("places", "lost", "doubled", "anew"),
+    [
+        ([2, 4, 6, 8], 0, 0, 0),
+        ([2, 3, 5, 7], 0, 0, 0),  # one of them failed: it has no beginning
+        ([20, 22], 0, 0, 0),  # older rows were deleted
+        ([2, 4, 8, 10], 1, 0, 0),
+        ([2, 4, 14], 4, 0, 0),
+        ([2, 4, 4, 6], 0, 1, 0),
+        ([2, 4, 2, 4], 0, 0, 1),
+    ],
+)
+def test_a_table_of_ended_plays_shows_what_is_missing(
+    places: list[int], lost: int, doubled: int, anew: int
+) -> None:
+    [found] = verify_ended([("p", seq, f"{i}") for i, seq in enumerate(places)])
+    assert (found.lost, found.doubled, found.begun_anew) == (lost, doubled, anew)
+    assert found.intact == (not lost and not doubled)

@@ -86,6 +86,7 @@ def test_a_template_says_which_prices_it_shows(home: Any) -> None:
             {},
             "valid_until is not after valid_from",
         ),
+        ("valid_until: 9999-12-31\n", {}, "a value is out of bounds"),
         ("kind: picture\n", {}, "a picture has no file"),
         ("file: soup.jpg\n", {}, "a page has `file:`"),
         ("kind: poster\n", {}, "not a description"),

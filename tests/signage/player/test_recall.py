@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from signage.player.prices import Prices
+from signage.player.programme import Ask, Now, Output, Place, Refusal, State
 from signage.player.repertoire import Repertoire
-from signage.player.stage import Ask, Now, Output, Place, Refusal, Stage, State
+from signage.player.stage import Stage
 from streams.contracts.playlist import Turn
 from streams.contracts.signage import Content, Creative, Play
 from streams.contracts.store import Price

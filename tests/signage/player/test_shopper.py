@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from signage.player.programme import Programme
 from signage.player.shopper import Shop, language_of, qr_svg, shopper_page
 from signage.player.shopper_words import LANGUAGES, WORDS
-from signage.player.stage import Programme
 from streams.contracts.signage import Creative
 
 SHOP = Shop(name="The <corner> shop", contact="Ask Mx. Smith, 030 123 & 4", simulated=False)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signage.catalogue import load_catalogue
-from signage.player.stage import MAX_AHEAD_MS, Ask, Now, Output, Place, Refusal, Stage, State
+from signage.player.programme import Ask, Now, Output, Place, Refusal, State
+from signage.player.stage import MAX_AHEAD_MS, Stage
 from streams.contracts.signage import Content, Play
 
 T0 = 1_700_000_000_000

@@ -83,16 +83,16 @@ class VowpalWabbit:
 
 
 def main(program: str, seed: int, rounds: int, seconds: float) -> None:
-    """Plays until the rounds or the seconds are over."""
+    """Plays until the rounds or the seconds of processor time are over."""
     world = make(seed, rounds)
     player: Player = River(seed) if program == "river" else VowpalWabbit(seed)
     turns, chosen = rotation(rounds), np.zeros(rounds, dtype=np.int64)
     waiting: list[tuple[int, int, Any]] = []
     decide_us, learn_us = [], []
-    ends = time.perf_counter() + seconds
+    ends = time.process_time() + seconds
     played = 0
     for t in range(rounds):
-        if t % 256 == 0 and time.perf_counter() > ends:
+        if t % 256 == 0 and time.process_time() > ends:
             break
         while waiting and waiting[0][0] <= t:
             _, at, kept = heapq.heappop(waiting)
