@@ -9,7 +9,6 @@ from infra.errors import UserError
 from streams.contracts.topics import PLAY
 from streams.kafka_log import Record, read_ranges, side_consumer
 
-
 _CONNECT_S = 10
 
 

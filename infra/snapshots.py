@@ -1,6 +1,6 @@
 """Puts the whole snapshots into their compacted topics: the layout of a store, the creatives."""
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from infra.errors import UserError
@@ -8,10 +8,16 @@ from signage.catalogue import load_catalogue
 from streams.contracts import topics
 from streams.contracts.codec import record
 from streams.contracts.layout import StoreLayout
+from streams.kafka_log import side_consumer
 
 
-async def publish_snapshots(bootstrap: str, layout: StoreLayout) -> int:
-    """Publishes `layout` and our creatives; returns how many records that were. Safe to repeat.
+async def publish_snapshots(
+    bootstrap: str, layout: StoreLayout, *, creatives_again: bool = False
+) -> int:
+    """Publishes `layout`, and our creatives into a catalogue that has never held any: a start must
+    not bring back what somebody has withdrawn. Returns how many records that were. Safe to repeat.
+
+    `creatives_again` publishes our creatives whatever was there.
 
     Raises:
         UserError: no broker there, or one without the topics.
@@ -20,6 +26,8 @@ async def publish_snapshots(bootstrap: str, layout: StoreLayout) -> int:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
     try:
         await producer.start()
+        if not creatives_again and await _ever_held(bootstrap, topics.CREATIVE.name):
+            creatives = ()
         for creative in creatives:
             await producer.send(**record(topics.CREATIVE, creative, "smartstore/catalogue"))
         await producer.send_and_wait(**record(topics.LAYOUT, layout, "smartstore/layout"))
@@ -32,3 +40,12 @@ async def publish_snapshots(bootstrap: str, layout: StoreLayout) -> int:
     finally:
         await producer.stop()
     return len(creatives) + 1
+
+
+async def _ever_held(bootstrap: str, topic: str) -> bool:
+    """Whether a record was ever written to `topic`; compaction does not hide it."""
+    async with side_consumer(bootstrap) as side:
+        await side.topics()  # asks the broker
+        partitions = [TopicPartition(topic, n) for n in side.partitions_for_topic(topic) or ()]
+        ends = await side.end_offsets(partitions) if partitions else {}
+    return any(ends.values())

@@ -73,10 +73,13 @@ class PersonTracker:
         )
 
     def update(self, detections: Detections, at_ms: int) -> list[Track]:
-        """The tracks that this picture shows. `at_ms` must increase."""
+        """The people that this picture shows: tracks, and detections that are none yet (not
+        `sure`). `at_ms` must increase.
+        """
         if self._first_ms is None:
             self._first_ms = at_ms
         chosen = np.flatnonzero(detections.scores >= min(self._min_score, _FAINT))
+        known: set[int] = set()
         if not len(chosen) and not self._tracker.tracks:
             # An empty aisle, for most of a day: nothing to follow, nothing to spend.
             self._before, self._names = (at_ms, []), {}
@@ -97,6 +100,7 @@ class PersonTracker:
             if number < 0:
                 untracked.append(box)
                 continue
+            known.add(index)
             since_ms = at_ms
             if int(number) not in self._names:
                 self._names[int(number)] = self._new_id()
@@ -113,7 +117,22 @@ class PersonTracker:
             )
         self._before = (at_ms, untracked)
         self._forget()
-        return tracks
+        loose = [index for index in chosen.tolist() if index not in known]
+        return [*tracks, *(self._loose(detections, index, at_ms) for index in loose)]
+
+    def _loose(self, detections: Detections, index: int, at_ms: int) -> Track:
+        """A detection that the tracker gives to nobody, under a name of its own: a first one, or of
+        somebody half hidden, whose boxes have little in common. Who it is the scene may know.
+        """
+        return Track(
+            track_id=self._new_id(),
+            box=_box(detections.boxes[index]),
+            keypoints=detections.keypoints[index],
+            score=float(detections.scores[index]),
+            since_ms=at_ms,
+            head=None if detections.heads is None else reading_of(detections.heads[index]),
+            sure=False,
+        )
 
     def _since(self, box: Box, at_ms: int) -> int:
         """When a new track was first detected: in the picture before, if a box there fits."""

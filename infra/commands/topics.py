@@ -60,14 +60,22 @@ def publish(
     layout: Annotated[
         Path | None, typer.Option(help="The store's layout; else SMARTSTORE_LAYOUT.")
     ] = None,
+    creatives: Annotated[
+        bool,
+        typer.Option(
+            "--creatives",
+            help="Publish the creatives that come along also where some were published before; "
+            "this brings back what was withdrawn.",
+        ),
+    ] = False,
     kafka: Kafka = None,
 ) -> None:
-    """Publishes the store's layout and the creatives, whole; safe to repeat."""
+    """Publishes the store's layout, and at the first time the creatives; safe to repeat."""
     from infra.snapshots import publish_snapshots
 
     store = layout_of(layout)
     bootstrap = settings_of(KafkaSettings, kafka=kafka).bootstrap
-    count = asyncio.run(publish_snapshots(bootstrap, store))
+    count = asyncio.run(publish_snapshots(bootstrap, store, creatives_again=creatives))
     Console().print(f"{count} snapshots published on {bootstrap}.")
 
 

@@ -24,6 +24,8 @@ from playwright.async_api import async_playwright
 
 from infra.creatives.page import Gallery, serve_gallery
 from infra.latest import latest
+from infra.layouts import load_layout
+from infra.snapshots import publish_snapshots
 from infra.stack.ports import free_port
 from signage.catalogue import OWN_CREATIVES
 from signage.labels import measuring
@@ -479,3 +481,9 @@ _WORDS = """() => [...document.querySelectorAll(".words > *")].map((element) => 
   const box = range.getBoundingClientRect();
   return [box.left, box.top, box.right, box.bottom];
 })"""
+
+
+async def test_a_second_start_brings_back_nothing_that_was_withdrawn(bootstrap: str) -> None:
+    layout = load_layout(Path(__file__).parents[2] / "examples" / "store.yaml")
+    await publish_snapshots(bootstrap, layout)
+    assert await publish_snapshots(bootstrap, layout) == 1

@@ -17,8 +17,11 @@ from vision.core.head import HeadPose, HeadReading, estimate_heads
 from vision.core.motion import Motion, Wander
 from vision.core.place import Box, Place, follow, locate
 
+#: COCO keypoints: those of the head come first; and how sure a network is of one that is seen.
+_HEAD, _SHOULDERS, _SURE = 5, (5, 6), 0.5
+
 #: How exactly a box tells where somebody is in the picture, one sigma in body widths.
-_BOX_SIGMA = 0.08
+_BOX_SIGMA = 0.05
 
 #: A body is some half a metre wide: a walk is 2 widths a second, which changes by 1 within one.
 _SPEED_WIDTHS, _CHANGE_WIDTHS = 2.0, 1.0
@@ -39,7 +42,7 @@ class Track:
 
     `box` normalised; `keypoints` (17, 3) float32, x and y normalised, confidence, COCO order;
     `since_ms`: the track's first detection, which may lie one picture back; `head`: what a
-    head-pose network says, if one looked.
+    head-pose network says, if one looked; `sure`: the tracker followed it from another picture.
     """
 
     track_id: str
@@ -48,6 +51,7 @@ class Track:
     score: float
     since_ms: int
     head: HeadReading | None = None
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,9 @@ class Body:
     """Somebody before one camera.
 
     `track_id`: the tracker's name at present; `head_m` None where the last picture shows no face;
-    `motion`: of the middle of the box's upper edge, in the picture; `faced_at_ms`: when a face was
-    last seen, `sharpness_deg` how exactly its direction was known; `since_ms`: the first sight.
+    `motion`: of the middle of the shoulders at the head's height, in the picture; `faced_at_ms`:
+    when a face was last seen, `sharpness_deg` how exactly its direction was known; `since_ms`: the
+    first sight.
     """
 
     track_id: str
@@ -157,9 +162,17 @@ def width(box: Box) -> float:
     return max(box[2] - box[0], _NARROWEST * (box[3] - box[1]), 1e-3)
 
 
-def mark(box: Box) -> tuple[float, float]:
-    """The point by which a body is followed in the picture: heads are seen, feet often are not."""
-    return (box[0] + box[2]) / 2, box[1]
+def mark(track: Track) -> tuple[float, float]:
+    """The point by which a body is followed in the picture: heads are seen, feet often are not, and
+    arms and legs that swing move a box's middle but not that of the shoulders.
+    """
+    x0, y0, x1, _ = track.box
+    shoulders = track.keypoints[list(_SHOULDERS)]
+    if float(shoulders[:, 2].min()) >= _SURE:
+        return float(shoulders[:, 0].mean()), y0
+    head = track.keypoints[:_HEAD]
+    seen = head[head[:, 2] >= _SURE, 0]
+    return (float(seen.mean()) if len(seen) > 1 else (x0 + x1) / 2), y0
 
 
 def wander(box: Box) -> Wander:
@@ -171,5 +184,5 @@ def wander(box: Box) -> Wander:
 def _moved(body: Body | None, track: Track, at_ms: int) -> Motion:
     moves, sigma = wander(track.box), _BOX_SIGMA * width(track.box)
     if body is None:
-        return motions.begin(mark(track.box), sigma, moves, at_ms)
-    return motions.update(body.motion, mark(track.box), sigma, moves, at_ms)
+        return motions.begin(mark(track), sigma, moves, at_ms)
+    return motions.update(body.motion, mark(track), sigma, moves, at_ms)

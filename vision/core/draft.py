@@ -12,7 +12,7 @@ from vision.core import dwell, join
 from vision.core import person as people
 from vision.core.body import Body, Sight, advance
 from vision.core.join import Pair, Together
-from vision.core.match import FRESH_MS, assign, has_left
+from vision.core.match import assign, has_left
 from vision.core.person import Person, PersonEvent, Surroundings
 from vision.core.targets import longest_gap_ms
 from vision.core.told import Counts, Scene, SceneOutput, outputs_of
@@ -28,11 +28,13 @@ _SHARPER, _TURN_MS = 0.7, 1_500
 #: long at least: a first picture often shows too little of a body to place it.
 _DOUBT_MS, _CLEAR_MS = 1_500, 400
 
-#: Whom another camera placed so lately is compared with (`join`), not continued.
-_PLACED_MS = 300
-
 #: Who was lost within the view, behind somebody, is remembered so long.
 _HIDDEN_MS = 2_000
+
+
+#: A detection that the tracker has not followed begins a person from this score on: below it, boxes
+#: are often of nobody, or of two people at once.
+_BEGINS = 0.6
 
 
 class Draft:
@@ -70,7 +72,7 @@ class Draft:
             if here in person.bodies
         }
         reach = self.around.rules.stitch_reach
-        matches = assign(known, sights, reach, self._may_be, self._elsewhere())
+        matches = assign(known, sights, reach, self._elsewhere())
         self.stitched += matches.stitched
         shown: dict[str, tuple[Sight, int]] = {}
         for sight, match in zip(sights, matches.people, strict=True):
@@ -78,10 +80,16 @@ class Draft:
             body = advance(before, sight, self.around.rules.smoothing_ms)
             name = match if match is not None else self._new_name(sight.track.track_id)
             if match is None:
-                self.people[name] = Person(name, here, here, {here: body}, at_ms, at_ms)
+                sure = sight.track.sure
+                if not sure and sight.track.score < _BEGINS:
+                    continue
+                self.people[name] = Person(
+                    name, here, here, {here: body}, at_ms, at_ms, doubted=not sure
+                )
                 self._doubt(name)
             else:
                 person = self.people[name]
+                self.joined += here not in person.bodies
                 self.people[name] = replace(person, bodies={**person.bodies, here: body})
             shown[name] = sight, -1 if before is None else before.seen_at_ms
         self._take_names(shown)
@@ -176,45 +184,13 @@ class Draft:
                 nameless = replace(body, track_id=f"~{name}")
                 self.people[name] = replace(person, bodies={**person.bodies, here: nameless})
 
-    def _elsewhere(self) -> dict[str, Body]:
-        """By person, the body that another camera saw last: of those whom this one has lost, and of
-        those whom nobody sees any more.
-        """
-        found: dict[str, Body] = {}
-        for name, person in self.people.items():
-            others = [body for camera_id, body in person.bodies.items() if camera_id != self.here]
-            if not others:
-                continue
-            other, own = max(others, key=_seen_at), person.bodies.get(self.here)
-            if own is None:
-                placed_ms = -1 if other.place is None else other.place.at_ms
-                if self.at_ms - placed_ms > _PLACED_MS:
-                    found[name] = other
-            elif self.at_ms - own.seen_at_ms > FRESH_MS and other.seen_at_ms > own.seen_at_ms:
-                found[name] = other
-        return found
-
-    def _may_be(self, name: str, sight: Sight) -> bool:
-        """Whether a lost person may be the one before this camera: not if another camera sees
-        somebody else there right now, and this one no more.
-        """
-        if len(self.scene.cameras) < 2 or sight.place is None:
-            return True
-        body = advance(None, sight, 0.0)
-
-        def is_there(person: Person) -> bool:
-            return any(
-                camera_id != self.here
-                and join.comparable(body, other, self.at_ms)
-                and join.misfit(body, other, self.at_ms) is not None
-                for camera_id, other in person.bodies.items()
-            )
-
-        if is_there(self.people[name]):
-            return True
-        return not any(
-            is_there(person) for person in self.people.values() if self.here not in person.bodies
-        )
+    def _elsewhere(self) -> dict[str, list[Body]]:
+        """By person, the bodies before other cameras."""
+        return {
+            name: others
+            for name, person in self.people.items()
+            if (others := [b for c, b in person.bodies.items() if c != self.here])
+        }
 
     def _new_name(self, track_id: str) -> str:
         # The tracker may find a track again that had gone on in another.
@@ -328,8 +304,9 @@ class Draft:
     def end(self, person: Person, *, censored: bool) -> None:
         """Ends all that is open for a person, who is forgotten."""
         if person.doubted:
-            # Gone before it was clear. Whoever fitted somebody until then was that one.
-            if any(person.person_id in key for key in self.pairs):
+            # Gone before it was clear. Whoever fitted somebody until then was that one, and a
+            # single detection is nobody.
+            if any(person.person_id in key for key in self.pairs) or _once(person):
                 self.people.pop(person.person_id)
                 self.joined += 1
                 return
@@ -355,14 +332,15 @@ class Draft:
         self.people[person.person_id] = person
 
 
-def _seen_at(body: Body) -> int:
-    return body.seen_at_ms
-
-
 def _overlap(one: Body, other: Body) -> bool:
     """Whether both were there at a time."""
     since_ms = max(one.since_ms, other.since_ms)
     return since_ms <= min(one.seen_at_ms, other.seen_at_ms)
+
+
+def _once(person: Person) -> bool:
+    """Whether one picture alone has shown the person."""
+    return all(body.since_ms == body.seen_at_ms for body in person.bodies.values())
 
 
 def _is_told(event: tuple[str, dwell.StayEvent]) -> bool:

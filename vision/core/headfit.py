@@ -93,7 +93,7 @@ def fit(model_m: Floats, seen: Sighted, starts: Floats, prior: Floats) -> Fitted
         turns=chosen[:, :3],
         places=chosen[:, 3:],
         rotations=_rotations(chosen[:, :3])[0],
-        covariances=np.linalg.inv(normal[best]),
+        covariances=np.asarray(np.linalg.inv(normal[best]), dtype=np.float64),
         costs=costs[best],
     )
 

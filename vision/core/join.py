@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from vision.core import motion as motions
+from streams.contracts.layout import Point
+from vision.core import floor as floors
 from vision.core.body import Body
+from vision.core.floor import Spread
 
 #: Two names in a fixed order.
 Pair = tuple[str, str]
@@ -28,6 +30,10 @@ _BODY_SIGMA_M, _CLOCK_SIGMA_M = 0.05, 0.12
 #: a person who is joined may lie a little further apart before they are parted again.
 _GATE, _GATE_M = 9.0, 1.0
 _RELEASE, _RELEASE_M = 16.0, 1.5
+
+#: Places that are known worse than this (determinant of the covariance, in m^4) say nothing of who
+#: is who: one sigma of a metre along a line of sight and a quarter across it.
+_VAGUE = 0.06
 
 #: A body that was not seen for so long has no place to compare.
 FRESH_MS = 500
@@ -66,36 +72,37 @@ def misfit(one: Body, other: Body, at_ms: int, *, release: bool = False) -> floa
     found = _apart(one, other, at_ms)
     if found is None:
         return None
-    apart_m, variance = found
+    off, known = found
     gate, gate_m = (_RELEASE, _RELEASE_M) if release else (_GATE, _GATE_M)
-    cost = apart_m * apart_m / variance
-    return cost if apart_m <= gate_m and cost <= gate else None
+    cost = floors.misfit(off, known)
+    return cost if math.hypot(*off) <= gate_m and cost <= gate else None
 
 
 def comparable(one: Body, other: Body, at_ms: int) -> bool:
-    """Whether both have a place at `at_ms`."""
-    return (
-        one.place is not None
-        and other.place is not None
-        and abs(at_ms - one.seen_at_ms) <= FRESH_MS
-        and abs(at_ms - other.seen_at_ms) <= FRESH_MS
-    )
+    """Whether both have a place at `at_ms` that is known well enough to tell people apart."""
+    if max(abs(at_ms - one.seen_at_ms), abs(at_ms - other.seen_at_ms)) > FRESH_MS:
+        return False
+    found = _apart(one, other, at_ms)
+    return found is not None and floors.size(found[1]) <= _VAGUE
 
 
-def _apart(one: Body, other: Body, at_ms: int) -> tuple[float, float] | None:
-    if one.place is None or other.place is None:
+def _apart(one: Body, other: Body, at_ms: int) -> tuple[Point, Spread] | None:
+    a, b = place_of(one, at_ms), place_of(other, at_ms)
+    if a is None or b is None:
         return None
-    if one.place.motion is None or other.place.motion is None:
+    both = _BODY_SIGMA_M**2 + _CLOCK_SIGMA_M**2
+    known = floors.add(floors.add(a[1], b[1]), (both, 0.0, both))
+    return (a[0][0] - b[0][0], a[0][1] - b[0][1]), known
+
+
+def place_of(body: Body, at_ms: int) -> tuple[Point, Spread] | None:
+    """Where somebody is at `at_ms`, and how exactly that is known: what is the same in all pictures
+    of a camera does not become less by following."""
+    place = body.place
+    if place is None or place.motion is None:
         return None
-    a = motions.predict(one.place.motion, motions.ON_FLOOR, at_ms)
-    b = motions.predict(other.place.motion, motions.ON_FLOOR, at_ms)
-    variance = (
-        max(a.place_var, one.place.seen_sigma_m**2)
-        + max(b.place_var, other.place.seen_sigma_m**2)
-        + _BODY_SIGMA_M**2
-        + _CLOCK_SIGMA_M**2
-    )
-    return math.hypot(a.x - b.x, a.y - b.y), variance
+    now = floors.predict(place.motion, at_ms)
+    return now.point, floors.add(now.place, floors.spread(place.seen_sigma_m, place.towards))
 
 
 def compare(

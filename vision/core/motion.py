@@ -1,7 +1,8 @@
-"""How something moves in a plane: a Kalman filter of constant velocity, both axes alike. Pure.
+"""How something moves in a picture: a Kalman filter of constant velocity, both axes alike. Pure.
 
-The unit of length is the caller's: metres on the floor, or parts of a picture. People start and
-stop, so the velocity wanders with white acceleration, and a prediction grows uncertain with time.
+The unit of length is parts of a picture. (On the floor, where directions differ in how well they
+are known, it is `vision.core.floor`.) People start and stop, so the velocity wanders with white
+acceleration, and a prediction grows uncertain with time.
 Reference: Bar-Shalom, Li, Kirubarajan, Estimation with Applications to Tracking, 2001, ch. 6.2.
 """
 
@@ -22,10 +23,6 @@ class Wander:
 
     speed: float
     density: float
-
-
-#: A shopper on the floor: 1.2 m/s is a walk, which is taken up or given up within half a second.
-ON_FLOOR = Wander(speed=1.0, density=0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ def predict(motion: Motion, wander: Wander, at_ms: int) -> Motion:
     """Where it is at `at_ms` if nothing more was seen; the past is not predicted.
 
     >>> walker = Motion(0.0, 0.0, 1.0, 0.0, 0.01, 0.0, 0.01, 0)
-    >>> predict(walker, ON_FLOOR, 500).point
+    >>> predict(walker, Wander(1.0, 0.6), 500).point
     (0.5, 0.0)
     """
     seconds = (at_ms - motion.at_ms) / 1000
@@ -94,12 +91,6 @@ def update(motion: Motion, point: Point, sigma: float, wander: Wander, at_ms: in
         speed_var=max(0.0, ahead.speed_var - speed_gain * ahead.cross_var),
         at_ms=at_ms,
     )
-
-
-def misfit(motion: Motion, point: Point, sigma: float) -> float:
-    """The squared distance from `motion` to a point seen with `sigma`, in its own sigmas."""
-    apart_sq = (point[0] - motion.x) ** 2 + (point[1] - motion.y) ** 2
-    return apart_sq / (motion.place_var + sigma * sigma)
 
 
 def apart(motion: Motion, point: Point) -> float:

@@ -8,17 +8,17 @@ shelf or somebody else may cut it off.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from streams.contracts.layout import Point
-from vision.core import motion as motions
+from vision.core import floor as floors
+from vision.core.floor import Floor
 from vision.core.geometry import CameraModel
 from vision.core.head import HeadPose
 from vision.core.legs import from_legs
-from vision.core.motion import Motion
 
 #: (x0, y0, x1, y1), normalised.
 Box = tuple[float, float, float, float]
@@ -50,14 +50,16 @@ class Place:
 
     `motion` is how the person moves, once it was followed; `seen_sigma_m` the sigma of the last
     single picture: most of its error is the same in the next picture, so following does not make
-    a place as much sharper as `sigma_m` says.
+    a place as much sharper as `sigma_m` says. `towards`: the unit vector on the floor along which
+    the camera looks there; across it a place is known better.
     """
 
     point_m: Point
     sigma_m: float
     at_ms: int
-    motion: Motion | None = None
+    motion: Floor | None = None
     seen_sigma_m: float = 0.0
+    towards: Point | None = None
 
 
 def locate(
@@ -82,7 +84,15 @@ def locate(
         if trunk is not None:
             found.append(trunk)
     best = min(found, key=lambda place: place.sigma_m, default=None)
-    return best if best is not None and best.sigma_m <= _VAGUEST_M else None
+    if best is None or best.sigma_m > _VAGUEST_M:
+        return None
+    return replace(best, towards=_towards(camera, best.point_m))
+
+
+def _towards(camera: CameraModel, point: Point) -> Point | None:
+    off = point[0] - camera.position_m[0], point[1] - camera.position_m[1]
+    away = math.hypot(*off)
+    return (off[0] / away, off[1] / away) if away > 0 else None
 
 
 def _from_trunk(
@@ -111,15 +121,16 @@ def _from_trunk(
 
 
 def follow(before: Place | None, now: Place) -> Place:
-    """The place after `now` was seen: a Kalman filter of constant velocity (`motion`)."""
+    """The place after `now` was seen: a Kalman filter of constant velocity (`floor`)."""
+    seen = floors.spread(now.sigma_m, now.towards)
     if before is None:
-        motion = motions.begin(now.point_m, now.sigma_m, motions.ON_FLOOR, now.at_ms)
+        motion = floors.begin(now.point_m, seen, now.at_ms)
     else:
-        motion = before.motion or motions.begin(
-            before.point_m, before.sigma_m, motions.ON_FLOOR, before.at_ms
-        )
-        motion = motions.update(motion, now.point_m, now.sigma_m, motions.ON_FLOOR, now.at_ms)
-    return Place(motion.point, math.sqrt(motion.place_var), now.at_ms, motion, now.sigma_m)
+        known = floors.spread(before.sigma_m, before.towards)
+        motion = before.motion or floors.begin(before.point_m, known, before.at_ms)
+        motion = floors.update(motion, now.point_m, seen, now.at_ms)
+    sigma_m = floors.sigma_m(motion.place)
+    return Place(motion.point, sigma_m, now.at_ms, motion, now.sigma_m, now.towards)
 
 
 def anchor(box: Box) -> Point:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from streams.contracts.layout import StoreLayout
 from vision.core.attention import attention_so_far
 from vision.core.body import look
+from vision.core.double import without_doubles
 from vision.core.draft import Draft
 from vision.core.geometry import CameraModel
 from vision.core.person import Person, Surroundings, Track
@@ -115,12 +116,18 @@ def step(
     for camera_id, last_ms in scene.cameras.items():
         if camera_id != here and at_ms - last_ms > memory_ms(around) + _GONE_MS:
             draft.lose(camera_id)
-    shown = draft.recognise(look(tracks, at_ms, around.camera, _least(around)))
+    shown = draft.recognise(look(_seen(tracks, around), at_ms, around.camera, _least(around)))
     if len(scene.cameras) > (here in scene.cameras):
         draft.join(shown)
         draft.part(shown)
     draft.follow(shown)
     return draft.done()
+
+
+def _seen(tracks: Sequence[Track], around: Surroundings) -> list[Track]:
+    camera = around.camera
+    aspect = 1.0 if camera is None else camera.height_px / camera.width_px
+    return without_doubles(tracks, aspect, _least(around))
 
 
 def _least(around: Surroundings) -> float:

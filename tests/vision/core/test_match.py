@@ -69,12 +69,6 @@ def test_somebody_of_another_size_is_not_taken_first() -> None:
     assert matches.people == ("child",)
 
 
-def test_what_else_is_known_may_forbid_it() -> None:
-    sights = [seen("new", 0.3, 1_400)]
-    matches = assign({"ann": walked("a", 0.3, 0.0)}, sights, 1.0, lambda name, sight: False)
-    assert matches.people == (None,)
-
-
 def test_names_that_were_exchanged_at_a_crossing_are_given_back() -> None:
     """Two walk towards each other; where they meet the tracker exchanges their names."""
     bodies = {"ann": walked("a", 0.42, 0.5), "ben": walked("b", 0.58, -0.5)}
@@ -122,7 +116,7 @@ def test_two_behind_each_other_are_told_apart_by_their_places() -> None:
 
 
 def test_who_walked_out_of_one_view_goes_on_in_another() -> None:
-    elsewhere = {"ann": stood("a", 0.9, 2.0, 1.5)}
+    elsewhere = {"ann": [stood("a", 0.9, 2.0, 1.5)]}
     here = placed(seen("new", 0.1, 1_600), 2.1, 1.5)
     assert assign({}, [here], 1.0, elsewhere=elsewhere).people == ("ann",)
     beyond = placed(seen("new", 0.1, 1_600), 3.6, 1.5)
