@@ -68,6 +68,9 @@ _FETCH_PAUSE_MS = {
 #: A run is short: what was learned is shown soon.
 _LEARN_PUBLISH_MS = 15_000
 
+#: The parts on the way from a glance to the light.
+_REACTING = ("gateway", "react", "publisher", "player-")
+
 #: One machine has one worker a group: a few partitions are plenty, and start faster.
 _PARTITIONS = 4
 
@@ -81,6 +84,8 @@ class Plan:
     `restless`: one simulated shopper at a time, who stays and never stops looking about. Screens
     `on_glass` are left to a browser that somebody else opens, also when headless. `picture_px` is
     the size of simulated pictures. `true_effect` is what the simulated store's adaptive slots do.
+    `reaction_only` leaves out what no shopper waits for: measuring, learning, database, live page
+    and till, which production runs elsewhere.
     """
 
     layout_path: Path
@@ -101,6 +106,7 @@ class Plan:
     past_days: int = 0
     on_glass: frozenset[str] = frozenset()
     picture_px: tuple[int, int] | None = None
+    reaction_only: bool = False
 
     @property
     def simulated(self) -> bool:
@@ -197,6 +203,8 @@ class Chain:
             pages: list[asyncio.Task[None]] = []
             try:
                 parts = self._parts(stack, kill_switch.url)
+                if self.plan.reaction_only:
+                    parts = [part for part in parts if part.name.startswith(_REACTING)]
                 # A page asks until its player is there, and has its picture before a camera looks.
                 pages = self._open_pages(pages_stop)
                 await asyncio.gather(*(stack.supervisor.start(part) for part in parts))

@@ -3,23 +3,21 @@ member, raw bytes, no tables and no web server; it can be told where to read on.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import faust
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
-from faust.exceptions import ProducerSendError
+from faust.tables import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from streams.bundles import BundlingConsumer
-from streams.errors import DeliveryError
 from streams.metrics import Handled, Standing, Telling, exposed
-from streams.sending import MANY, BatchingProducer
+from streams.sending import BatchingProducer
 from streams.settings import ProcessorSettings
 from streams.uncancelled import uncancelled
 
@@ -46,54 +44,6 @@ _BATCH_BYTES = 131_072
 
 #: A dead letter is as large as the message it holds, and its headers.
 _MAX_REQUEST_BYTES = 1_048_576 + 65_536
-
-
-class FaustOutbox:
-    """The application's own producer, without lingering."""
-
-    def __init__(self, app: faust.App) -> None:
-        self._app = app
-
-    async def deliver(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """See `Outbox`."""
-        producer = cast(BatchingProducer, self._app.producer)
-        try:
-            if len(records) >= MANY:
-                await _all(await producer.send_many(records))
-            else:
-                await _all([await _sent(producer, record) for record in records])
-        except (KafkaError, ProducerSendError) as error:
-            topics = ", ".join(sorted({str(record["topic"]) for record in records}))
-            raise DeliveryError(
-                f"the broker did not take {len(records)} records for {topics} ({error!r}): "
-                "look whether it runs and has these topics"
-            ) from error
-
-
-async def _sent(producer: BatchingProducer, record: Mapping[str, Any]) -> Awaitable[Any]:
-    acknowledged: Awaitable[Any] = await producer.send(
-        record["topic"],
-        record["key"],
-        record["value"],
-        partition=None,
-        timestamp=None,
-        headers=record["headers"],
-    )
-    return acknowledged
-
-
-async def _all(pending: Iterable[Awaitable[Any]]) -> None:
-    """Waits for each, then raises the first error; half as dear as `asyncio.gather`, which wants a
-    task or a callback for each.
-    """
-    failed: Exception | None = None
-    for acknowledged in pending:
-        try:
-            await acknowledged
-        except KafkaError as error:
-            failed = failed or error
-    if failed is not None:
-        raise failed
 
 
 class StoringConsumer(BundlingConsumer):
@@ -175,6 +125,16 @@ class StoringConsumer(BundlingConsumer):
 class _Transport(driver.Transport):
     Consumer = StoringConsumer
     Producer = BatchingProducer
+
+
+class _NoTables(TableManager):
+    """Faust's, which waits for a second at every start until its tables are known: here are none,
+    and a worker that comes back is missed for as long.
+    """
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class StreamsApp(faust.App):
@@ -266,6 +226,7 @@ def new_app(settings: ProcessorSettings, *, group: str, member: str) -> StreamsA
         store="memory://",
         autodiscover=False,
         web_enabled=False,
+        TableManager=_NoTables,
         topic_allow_declare=False,
         topic_disable_leader=True,
         key_serializer="raw",

@@ -1,16 +1,21 @@
-"""Many records at once to Kafka: what aiokafka does for a record (metadata, a partition in pure
-Python, a place in a batch, a future) is done once for a batch of them.
+"""What the processors send. Many records at once: what aiokafka does for a record (metadata, a
+partition in pure Python, a place in a batch, a future) is done once for a batch of them.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
+import faust
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
+from faust.exceptions import ProducerSendError
 from faust.transport.drivers import aiokafka as driver
 
+from streams.errors import DeliveryError
+
 #: Fewer go one by one, into whatever batch is open: nothing is gained, and no turn is waited for.
-MANY = 8
+_MANY = 8
 
 #: Keys whose partition is remembered; they are targets, screens and stores.
 _MOST_KEYS = 20_000
@@ -68,3 +73,51 @@ def _put(batch: BatchBuilder, record: Mapping[str, Any]) -> bool:
         timestamp=None, key=record["key"], value=record["value"], headers=record["headers"]
     )
     return taken is not None
+
+
+class FaustOutbox:
+    """The application's own producer, without lingering."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+
+    async def deliver(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """See `Outbox`."""
+        producer = cast(BatchingProducer, self._app.producer)
+        try:
+            if len(records) >= _MANY:
+                await _all(await producer.send_many(records))
+            else:
+                await _all([await _sent(producer, record) for record in records])
+        except (KafkaError, ProducerSendError) as error:
+            topics = ", ".join(sorted({str(record["topic"]) for record in records}))
+            raise DeliveryError(
+                f"the broker did not take {len(records)} records for {topics} ({error!r}): "
+                "look whether it runs and has these topics"
+            ) from error
+
+
+async def _sent(producer: BatchingProducer, record: Mapping[str, Any]) -> Awaitable[Any]:
+    acknowledged: Awaitable[Any] = await producer.send(
+        record["topic"],
+        record["key"],
+        record["value"],
+        partition=None,
+        timestamp=None,
+        headers=record["headers"],
+    )
+    return acknowledged
+
+
+async def _all(pending: Iterable[Awaitable[Any]]) -> None:
+    """Waits for each, then raises the first error; half as dear as `asyncio.gather`, which wants a
+    task or a callback for each.
+    """
+    failed: Exception | None = None
+    for acknowledged in pending:
+        try:
+            await acknowledged
+        except KafkaError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed

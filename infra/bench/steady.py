@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -22,8 +22,8 @@ from msgspec import Struct
 from pydantic import SecretStr
 
 from infra.bench.chaos.tansu import TansuBroker
-from infra.bench.stream_sent import Sent
-from infra.bench.stream_world import messages, store_of
+from infra.bench.steady_feed import EVENTS_PER_CAMERA_S, Fed, as_time_goes_by, send
+from infra.bench.stream_world import store_of
 from infra.bench.versions import versions
 from infra.db.migrate import migrate
 from infra.rundb import create_run_database
@@ -38,11 +38,6 @@ from infra.topics import create_topics
 
 _PARTS = ("measure", "sink")
 _PARTITIONS = 4
-#: In the world of the stream bench, with twelve people before each camera.
-_PEOPLE = 12
-_EVENTS_PER_CAMERA_S = 25
-#: The messages are made so far ahead.
-_CHUNK_MS = 20_000
 _LOOK_EVERY_S = 2.0
 #: Windows are kept for so long here, so that what is kept does not grow any more when the slopes
 #: are taken: from the fourth minute on, or for the last half of a shorter run.
@@ -120,7 +115,7 @@ async def bench_steady(
         await create_topics(broker.bootstrap, _PARTITIONS)
         dsn = create_run_database(SecretStr(stack.postgres.dsn), state.run_id)
         migrate(dsn, lambda _: None)
-        cameras = max(1, round(plan.events_per_s / _EVENTS_PER_CAMERA_S))
+        cameras = max(1, round(plan.events_per_s / EVENTS_PER_CAMERA_S))
         layout = state.run / "layout.json"
         layout.write_bytes(msgspec.json.encode(store_of(cameras)))  # JSON is YAML
         say("starting processor and sink")
@@ -231,20 +226,12 @@ async def _lag(session: aiohttp.ClientSession, port: int) -> int:
     return round(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
 
 
-@dataclass(slots=True)
-class _Fed:
-    events: int = 0
-    messages: int = 0
-    seconds: float = 0.0
-
-
 async def _fed_and_watched(
     bootstrap: str, plan: SteadyPlan, cameras: int, watch: _Watch, say: Say
-) -> _Fed:
-    sent = _Fed()
+) -> Fed:
+    sent = Fed()
     say("making the first messages")
-    begin_ms = time.time_ns() // 1_000_000_000 * 1_000
-    stream = _as_time_goes_by(plan, cameras, begin_ms)
+    stream = as_time_goes_by(cameras, plan.seconds, plan.seed)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5)
     await producer.start()
     watching: asyncio.Task[None] | None = None
@@ -254,9 +241,9 @@ async def _fed_and_watched(
         behind_s = time.time() - first[0].at_ms / 1_000
         watching = asyncio.create_task(watch.run())
         began_s = time.monotonic()
-        await _send(producer, first, behind_s, sent)
+        await send(producer, first, behind_s, sent)
         async for chunk in stream:
-            await _send(producer, chunk, behind_s, sent)
+            await send(producer, chunk, behind_s, sent)
             say(f"{time.monotonic() - began_s:.0f} of {plan.seconds:.0f} s: {sent.events:,} events")
         sent.seconds = time.monotonic() - began_s
         await producer.flush()
@@ -267,47 +254,3 @@ async def _fed_and_watched(
             await asyncio.wait([watching])
         await producer.stop()
     return sent
-
-
-async def _as_time_goes_by(
-    plan: SteadyPlan, cameras: int, begin_ms: int
-) -> AsyncIterator[list[Sent]]:
-    """The messages in pieces, the next one made while one is sent."""
-    layout = store_of(cameras)
-
-    def made(number: int) -> list[Sent]:
-        told = messages(
-            layout,
-            people=_PEOPLE,
-            begin_ms=begin_ms + number * _CHUNK_MS,
-            length_ms=_CHUNK_MS,
-            seed=plan.seed + number,
-        )
-        return list(told)
-
-    count = max(1, round(plan.seconds * 1_000 / _CHUNK_MS))
-    making = asyncio.create_task(asyncio.to_thread(made, 0))
-    for number in range(count):
-        chunk = await making
-        if number + 1 < count:
-            making = asyncio.create_task(asyncio.to_thread(made, number + 1))
-        yield chunk
-
-
-async def _send(
-    producer: AIOKafkaProducer, chunk: Sequence[Sent], behind_s: float, sent: _Fed
-) -> None:
-    """Each when it is due: `behind_s` after its own time."""
-    for message in chunk:
-        ahead_s = message.at_ms / 1_000 + behind_s - time.time()
-        if ahead_s > 0:
-            await asyncio.sleep(ahead_s)
-        await producer.send(
-            message.topic,
-            message.value,
-            key=message.key,
-            headers=message.headers,
-            timestamp_ms=message.at_ms,
-        )
-        sent.events += message.events
-        sent.messages += 1

@@ -37,6 +37,10 @@ def latency(
     limit_s: Annotated[
         float, typer.Option(min=10.0, help="Stop after so long (s), with what there is.")
     ] = 900.0,
+    whole: Annotated[
+        bool,
+        typer.Option(help="Run measuring, learning, database, page and till on this machine too."),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated store.")] = 1001,
 ) -> None:
     """From a glance to the light: four cameras at 3 pictures a second, four screens, one of them a
@@ -71,6 +75,7 @@ def latency(
             restless=True,
             on_glass=frozenset({bays.glass}),
             picture_px=CONFIGURATION.picture_px,
+            reaction_only=not whole,
         )
         companion = LatencyBench(bays, glances, limit_s, status.update)
         chain = Chain(plan, state, settings, status.update, lambda _: None, companion)
@@ -113,8 +118,11 @@ def _print(console: Console, report: "LatencyReport") -> None:
         met = "not measured" if goal.met is None else ("met" if goal.met else "NOT met")
         console.print(f"{goal.figure} {goal.wanted}: {goal.found} {met}")
     console.print(
-        f"{report.cores} cores shared by {len(report.processes)} processes, load "
-        f"{report.load_average}; the model computes {report.model.compute_ms} ms and is waited for "
+        f"{report.cores} cores, load {report.load_average}, used by "
+        + ", ".join(f"{name} {share:.2f}" for name, share in report.cores_used.items() if share)
+    )
+    console.print(
+        f"the model computes {report.model.compute_ms} ms and is waited for "
         f"{report.model.queue_ms} ms a picture; held back {report.held_back}, without truth "
         f"{report.without_truth}"
     )

@@ -214,18 +214,7 @@ class _Store:
         # Before its first receipt the till was not connected.
         hours = {slot: self._local(slot) for slot in self._all(min(baskets, default=0))}
         opened = {hours[slot] for slot in baskets if slot in hours}
-        sums = baskets
-        if plan.outcome not in BASKET_OUTCOMES:
-            sums = self._sums(
-                _LINES,
-                {
-                    "skus": list(plan.skus),
-                    "categories": list(categories),
-                    "all": not (plan.skus or categories),
-                },
-            )
-        minutes = (plan.slot_ms - plan.washout_ms) / _MINUTE_MS
-        number = 0 if plan.outcome.endswith("value") else 1
+        figures = self._figures(baskets, categories)
         previous: bool | None = None
         for slot, when in hours.items():
             start_ms = slot * plan.slot_ms
@@ -235,10 +224,7 @@ class _Store:
             # Nothing was sold: the store was closed, or its till told nothing.
             if slot not in baskets:
                 continue
-            amount = float(sums.get(slot, (0.0, 0.0, 0.0))[number])
-            base = minutes
-            if plan.outcome in BASKET_OUTCOMES:
-                base = float(baskets[slot][2])
+            amount, base = figures[slot]
             if previous is None:
                 day = (start_ms - self._before_ms) // DAY_MS
                 before.rows.append((unit, day, *when, False, amount, base, False, False))
@@ -249,6 +235,23 @@ class _Store:
         first = plan.starts_at_ms // plan.slot_ms
         sold = sum(int(each[2]) for slot, each in baskets.items() if slot < first)
         return sold, self._per_day(hours, opened)
+
+    def _figures(
+        self, baskets: Mapping[int, tuple[Any, ...]], categories: tuple[str, ...]
+    ) -> dict[int, tuple[float, float]]:
+        """Amount and base of each slot in which anything was sold."""
+        plan = self._plan
+        number = 0 if plan.outcome.endswith("value") else 1
+        if plan.outcome in BASKET_OUTCOMES:
+            return {slot: (float(each[number]), float(each[2])) for slot, each in baskets.items()}
+        wanted = {
+            "skus": list(plan.skus),
+            "categories": list(categories),
+            "all": not (plan.skus or categories),
+        }
+        lines = self._sums(_LINES, wanted)
+        minutes = (plan.slot_ms - plan.washout_ms) / _MINUTE_MS
+        return {slot: (float(lines.get(slot, (0, 0))[number]), minutes) for slot in baskets}
 
     def mismatched(self) -> int:
         """Slots in which a screen followed another arm than the one drawn."""

@@ -22,9 +22,9 @@ _EVERY_S = 1.0
 _CONNECT_TIMEOUT_S = 3
 
 _BASKETS = """
-SELECT simulated, currency, count(*), sum(basket_units), sum(basket_value)
+SELECT simulated, currency, sum(transactions)::bigint, sum(basket_units), sum(basket_value)
 FROM baskets WHERE store_id = %(store)s AND closed_at >= %(since)s
-GROUP BY simulated, currency ORDER BY simulated, currency
+GROUP BY simulated, currency HAVING sum(transactions) > 0 ORDER BY simulated, currency
 """
 
 _COUNTS = """

@@ -13,24 +13,20 @@ import msgspec
 from signage.core import sentences
 from signage.core.bandit import Model, drawn
 from signage.core.context import FEATURES, features
-from signage.core.eligibility import NOTHING_GIVEN, Given, budget_key, eligible, made_for
+from signage.core.eligibility import NOTHING_GIVEN, Given, eligible
 from signage.core.pacing import HOLD_SLOTS, Pacing, may_change, may_draw
 from signage.core.rotation import in_rotation, slot_end_ms
 from signage.core.rule import leader
+from signage.core.scene import Scene, Wish, priced, shown, stock_seen
 from signage.core.schedule import LocalTime
 from signage.errors import PolicyError
 from streams.contracts.layout import Zone
 from streams.contracts.learning import PolicySnapshot
 from streams.contracts.policy import Choice, Moment
 from streams.contracts.signage import (
-    Algorithm,
     Barred,
     Candidate,
     Creative,
-    ReasonCode,
-    Shown,
-    StockSeen,
-    ZoneAttention,
 )
 
 #: Bars that hang on where a screen is alone: they are not worth a line on every decision.
@@ -64,43 +60,6 @@ class RuleSettings:
     def pacing(self) -> Pacing:
         """How long things stay."""
         return Pacing(self.min_display_ms, self.min_rotation_ms, self.slot_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """A moment, and what may be shown in it."""
-
-    moment: Moment
-    zones: Mapping[str, Zone]
-    allowed: tuple[Creative, ...]
-    given: Given
-    leader: ZoneAttention | None
-
-    @property
-    def for_the_leader(self) -> tuple[Creative, ...]:
-        """The creatives made for the zone that leads."""
-        if self.leader is None:
-            return ()
-        zone = self.zones[self.leader.zone_id]
-        return tuple(creative for creative in self.allowed if made_for(creative, zone))
-
-    @property
-    def may_stay(self) -> bool:
-        """Whether what is on show may still be shown."""
-        return any(creative.creative_id == self.moment.showing for creative in self.allowed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What an algorithm wants shown. `chances` by creative, where chance chose."""
-
-    creative: Creative
-    reason: ReasonCode
-    sentence: str
-    hold_ms: int
-    algorithm: Algorithm
-    chances: Mapping[str, float] | None = None
-    features: tuple[float, ...] = ()
 
 
 class StorePolicy:
@@ -163,7 +122,7 @@ class StorePolicy:
             threshold_ms=self._settings.threshold_ms,
             lead_share=self._settings.lead_share,
         )
-        scene = _Scene(moment, zones, allowed, known, first)
+        scene = Scene(moment, zones, allowed, known, first)
         wish = self._wish(scene)
         return None if wish is None else self._choice(scene, wish, barred)
 
@@ -174,7 +133,7 @@ class StorePolicy:
         languages = self._languages.get(moment.screen_id, ())
         return replace(given, now_ms=moment.now_ms, local=local, languages=languages)
 
-    def _wish(self, scene: _Scene) -> _Wish | None:
+    def _wish(self, scene: Scene) -> Wish | None:
         follows = self._adaptive and scene.moment.arm == "adaptive" and self._snapshot is not None
         algorithm = self._snapshot.algorithm if follows and self._snapshot else "rotation"
         if algorithm == "bandit" and self._model is not None:
@@ -187,7 +146,7 @@ class StorePolicy:
             return None
         return wish
 
-    def _by_attention(self, scene: _Scene) -> _Wish | None:
+    def _by_attention(self, scene: Scene) -> Wish | None:
         if scene.leader is None:
             return None
         made = scene.for_the_leader
@@ -196,7 +155,7 @@ class StorePolicy:
         if creative is None:
             return None
         zone = scene.zones[scene.leader.zone_id]
-        return _Wish(
+        return Wish(
             creative=creative,
             reason="attention",
             sentence=sentences.attention(zone, scene.leader, scene.moment),
@@ -204,14 +163,14 @@ class StorePolicy:
             algorithm="rule",
         )
 
-    def _by_rotation(self, scene: _Scene) -> _Wish | None:
+    def _by_rotation(self, scene: Scene) -> Wish | None:
         slot_ms, now_ms = self._settings.slot_ms, scene.moment.now_ms
         creative = in_rotation(scene.allowed, now_ms, slot_ms)
         if creative is None:
             return None
         left_ms = slot_end_ms(now_ms, slot_ms) - now_ms
         control = scene.moment.arm == "control"
-        return _Wish(
+        return Wish(
             creative=creative,
             reason="control" if control else "rotation",
             sentence=sentences.rotation(creative, left_ms, self._why_rotation(control=control)),
@@ -228,7 +187,7 @@ class StorePolicy:
             return "unapproved"
         return "rotation" if self._snapshot.algorithm == "rotation" else "idle"
 
-    def _by_chance(self, scene: _Scene, model: Model) -> _Wish | None:
+    def _by_chance(self, scene: Scene, model: Model) -> Wish | None:
         moment = scene.moment
         wanted = [creative.creative_id for creative in scene.for_the_leader]
         looked_for = scene.leader is not None and moment.showing not in wanted
@@ -242,7 +201,7 @@ class StorePolicy:
             chances.tolist(), f"{moment.store_id}\x1f{moment.screen_id}\x1f{moment.now_ms}"
         )
         creative = scene.allowed[index]
-        return _Wish(
+        return Wish(
             creative=creative,
             reason="attention" if scene.leader is not None else "rotation",
             sentence=self._learned(scene, creative, float(chances[index]), float(estimates[index])),
@@ -252,7 +211,7 @@ class StorePolicy:
             features=tuple(seen[index].tolist()),
         )
 
-    def _learned(self, scene: _Scene, creative: Creative, chance: float, estimate: float) -> str:
+    def _learned(self, scene: Scene, creative: Creative, chance: float, estimate: float) -> str:
         if self._snapshot is None:
             raise AssertionError("a model comes from a snapshot")
         zone = None if scene.leader is None else scene.zones[scene.leader.zone_id]
@@ -265,7 +224,7 @@ class StorePolicy:
             looked=None if zone is None or scene.leader is None else (zone, scene.leader),
         )
 
-    def _choice(self, scene: _Scene, wish: _Wish, barred: Sequence[Barred]) -> Choice:
+    def _choice(self, scene: Scene, wish: Wish, barred: Sequence[Barred]) -> Choice:
         chances = wish.chances or {wish.creative.creative_id: 1.0}
         considered = [b for b in barred if b.why not in _PLACED]
         names = {b.creative_id for b in considered} | {c.creative_id for c in scene.allowed}
@@ -291,12 +250,12 @@ class StorePolicy:
             features=seen,
             barred=tuple(considered),
             adaptive=self._adaptive,
-            stock=_stock(asked, scene.given),
-            priced=_priced(asked, scene.given),
-            shown=_shown(asked, scene.given),
+            stock=stock_seen(asked, scene.given),
+            priced=priced(asked, scene.given),
+            shown=shown(asked, scene.given),
         )
 
-    def _seen(self, scene: _Scene, creative: Creative) -> tuple[float, ...]:
+    def _seen(self, scene: Scene, creative: Creative) -> tuple[float, ...]:
         zones = list(scene.zones.values())
         seen = features(scene.moment, [creative], zones, scene.given.stock)
         return tuple(seen[0].tolist())
@@ -309,40 +268,3 @@ class StorePolicy:
         digest = hashlib.sha256(told).hexdigest()[:12]
         algorithm = "rotation" if self._snapshot is None else self._snapshot.algorithm
         return f"{algorithm}-2-{digest}"
-
-
-class RulePolicy(StorePolicy):
-    """The rule by itself, for whoever has no snapshots: the creative of the zone that leads."""
-
-    def __init__(
-        self,
-        creatives: Sequence[Creative],
-        zones: Sequence[Zone],
-        settings: RuleSettings | None = None,
-    ) -> None:
-        rule = PolicySnapshot(
-            policy_id="rule", version=1, algorithm="rule", made_at_ms=0, store_id="any"
-        )
-        super().__init__(creatives, zones, settings, snapshot=rule)
-
-
-def _stock(creatives: Sequence[Creative], given: Given) -> tuple[StockSeen, ...]:
-    skus = sorted({sku for creative in creatives for sku in creative.skus})
-    told = ((sku, given.stock.get(sku)) for sku in skus)
-    return tuple(StockSeen(sku=sku, units=units) for sku, units in told if units is not None)
-
-
-def _priced(creatives: Sequence[Creative], given: Given) -> tuple[str, ...]:
-    return tuple(sorted({sku for c in creatives for sku in c.prices if sku in given.prices}))
-
-
-def _shown(creatives: Sequence[Creative], given: Given) -> tuple[Shown, ...]:
-    return tuple(
-        Shown(
-            creative_id=creative.creative_id,
-            last_hour=given.plays_last_hour.get(creative.creative_id, 0),
-            campaign=given.campaign_plays.get(budget_key(creative), 0),
-        )
-        for creative in creatives
-        if creative.max_plays_per_hour is not None or creative.budget_plays is not None
-    )

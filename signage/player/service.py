@@ -130,7 +130,7 @@ class Player:
         if self.supply is not None:
             playlist = self.supply.playlist
             health["playlist"] = None if playlist is None else playlist.version
-            health["refused"] = dict(self.supply.refused)
+            health["playlist_refused"] = dict(self.supply.refused)
         return health
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:

@@ -77,8 +77,8 @@ class RefusedReceipt(Struct, frozen=True, kw_only=True):
     """A receipt that was refused: what it said and why.
 
     In `masked_text` (its beginning) and `detail` every run of more than 8 digits is masked: it may
-    be the number of a card. `source` is where it came from (a file's name, `http`, a topic), `place` which line or
-    record of it.
+    be the number of a card. `source` is where it came from (a file's name, `http`, a topic),
+    `place` which line or record of it.
     """
 
     refused_id: Id

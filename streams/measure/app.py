@@ -16,7 +16,7 @@ from streams.contracts.experiment import Experiment, ExperimentPlan
 from streams.contracts.layout import StoreLayout
 from streams.contracts.topics import EXPERIMENT
 from streams.core.slots import Slots
-from streams.faust_app import FaustOutbox, StreamsApp, new_app
+from streams.faust_app import StreamsApp, new_app
 from streams.follow import Followed, follow
 from streams.kafka_log import (
     Record,
@@ -31,6 +31,7 @@ from streams.measure.figures import Measured
 from streams.measure.measurer import BASKET_TOPICS, Measurer
 from streams.metrics import Handled
 from streams.ports import Incoming
+from streams.sending import FaustOutbox
 from streams.settings import MeasureSettings
 
 log = logging.getLogger(__name__)

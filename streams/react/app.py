@@ -21,7 +21,7 @@ from streams.contracts.policy import ContentPolicy
 from streams.contracts.signage import Content
 from streams.contracts.topics import CONTENT, EXPERIMENT, GAZE, PLAY
 from streams.errors import ReadBackError
-from streams.faust_app import FaustOutbox, StreamsApp, new_app
+from streams.faust_app import StreamsApp, new_app
 from streams.follow import Followed, Table, follow
 from streams.kafka_log import (
     Record,
@@ -37,6 +37,7 @@ from streams.react import agents
 from streams.react.arms import FollowedArms
 from streams.react.figures import Reacted
 from streams.react.reactor import Reactor
+from streams.sending import FaustOutbox
 from streams.settings import ReactSettings
 
 log = logging.getLogger(__name__)

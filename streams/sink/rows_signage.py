@@ -25,11 +25,12 @@ def decision(decision: Decision) -> list[Unit]:
         decision.creative_version,
         decision.reason,
         decision.sentence,
-        *(getattr(decision, name, None) for name in ("algorithm", "snapshot", "experiment_id")),
-        *(
-            json_or_none(getattr(decision, name, None) or None)
-            for name in ("features", "stock", "barred")
-        ),
+        decision.algorithm,
+        decision.snapshot,
+        decision.experiment_id,
+        json_or_none(decision.features or None),
+        json_or_none(decision.stock or None),
+        json_or_none(decision.barred or None),
         *trace(decision.trace),
     )
     return [(Row(tables.DECISIONS, values),)]

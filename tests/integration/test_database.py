@@ -118,6 +118,39 @@ async def test_aggregates_equal_the_rows_whenever_they_are_filled(database: Conn
         assert _one(database, "SELECT count(*) FROM aggregate_dirty") == 0
 
 
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("2026-11-18 23:00+00", "2026-11-20 11:00+00"),
+        ("2026-11-18 18:30+00", "2026-11-20 10:45+00"),
+        ("2026-11-19 00:00+00", "2026-11-20 00:00+00"),
+        ("2026-11-20 05:07+00", "2026-11-20 05:31+00"),
+        ("2026-11-20 05:07+00", "2026-11-20 07:02+00"),
+    ],
+)
+async def test_a_span_of_any_edges_equals_its_minutes(
+    database: Connection, since: str, until: str
+) -> None:
+    fill(database, Filling(rows=4_000, days=2, until=_UNTIL))
+    if not is_timescale(database):
+        _one(database, "SELECT aggregates_refresh(1000)")
+    for name, sums in (
+        ("audience", "sum(gross_impressions), sum(attention_ms), sum(ots)"),
+        ("exposures", "sum(plays), sum(exposed_ms)"),
+        ("baskets", "sum(transactions), sum(basket_value)"),
+        ("store", "sum(entering), sum(transactions)"),
+        ("dwell", "sum(stays), sum(stay_ms)"),
+    ):
+        given = {"since": since, "until": until}
+        told = database.execute(
+            sql.SQL(f"SELECT {sums} FROM {name}_between(%(since)s, %(until)s)"),  # noqa: S608
+            given,
+        ).fetchone()
+        minutes = f"SELECT {sums} FROM v_{name}_by_minute WHERE bucket >= %(since)s "  # noqa: S608
+        minutes += "AND bucket < %(until)s"
+        assert told == database.execute(sql.SQL(minutes), given).fetchone(), name
+
+
 async def test_two_writers_lose_no_note_to_who_refreshes(dsn: SecretStr) -> None:
     """A row that is committed after the roll-up of its minute had begun is in the aggregates."""
     text = dsn.get_secret_value()

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from infra.db.migrate import migrate
 from infra.experiment.answering import result, results
+from infra.experiment.errors import ExperimentError
 from infra.experiment.planning import lines, propose
 from infra.experiment.plans import DAY_MS, Draft, approved
 from infra.experiment.reading import read_experiment
@@ -39,7 +40,7 @@ from infra.topics import create_topics
 from streams.contracts import topics
 from streams.contracts.codec import decode
 from streams.contracts.experiment import ExperimentPlan
-from streams.contracts.layout import Area, StoreLayout
+from streams.contracts.layout import Area, Screen, StoreLayout, Zone
 from streams.contracts.signage import Decision
 from streams.contracts.topics import BASKET
 from vision.clock import wall_ms
@@ -189,6 +190,58 @@ async def test_the_slots_are_those_of_the_receipts(connection: psycopg.Connectio
     hours = {int(hour) for hour in read.during.hour}
     assert hours == {9, 11, 13, 15, 17, 19, 10, 12, 14, 16, 18, 20}
     assert read.mismatched == 0
+
+
+async def test_screens_drawn_one_by_one_sell_what_stands_before_them(
+    connection: psycopg.Connection[Any],
+) -> None:
+    floor = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+    layout = StoreLayout(
+        store_id="moves",
+        name="Corner",
+        currency="EUR",
+        areas=(Area(area_id="a"), Area(area_id="b")),
+        zones=tuple(
+            Zone(
+                zone_id=category,
+                area_id=area,
+                name=category,
+                category=category,
+                face=(0.0, 0.0, 1.0, 1.0),
+                floor=floor,
+            )
+            for category, area in (("tea", "a"), ("coffee", "b"))
+        ),
+        screens=tuple(
+            Screen(
+                screen_id=f"screen-{area}",
+                area_id=area,
+                name=area,
+                face=(0.0, 2.0, 1.0, 3.0),
+                floor=floor,
+                width_px=1080,
+                height_px=1920,
+            )
+            for area in ("a", "b")
+        ),
+    )
+    plan = replace(_plan("moves"), unit="screen-slot", outcome="product_units")
+    read = read_experiment(connection, [plan], NOW_MS, {"moves": layout})
+    assert read.units == ("screen-a", "screen-b")
+    for number, category in enumerate(("tea", "coffee")):
+        mine = read.during.only(read.during.store == number)
+        row = connection.execute(
+            "SELECT sum(units) FROM basket_lines WHERE store_id = 'moves' AND category = %s "
+            "AND closed_at >= to_timestamp(%s) AND (extract(epoch FROM closed_at) * 1000)::bigint "
+            "%% %s >= %s",
+            [category, START_MS / 1_000, plan.slot_ms, plan.washout_ms],
+        ).fetchone()
+        assert row is not None
+        assert mine.amount.sum() == float(row[0])
+    first, second = (read.during.adaptive[read.during.store == number] for number in (0, 1))
+    assert 0 < (first != second).sum() < first.size
+    with pytest.raises(ExperimentError, match="drawn one by one"):
+        read_experiment(connection, [plan], NOW_MS)
 
 
 async def test_a_product_moves_and_the_basket_does_not(

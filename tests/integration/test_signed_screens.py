@@ -225,7 +225,7 @@ async def test_what_was_tampered_with_is_never_shown(store: Store) -> None:
             assert answer.status_code == 409
             assert "Stale" not in answer.text
             state = (await client.get("/state")).json()
-        assert state["refused"] == {"wrong signature": 1, "medium": 1}
+        assert state["playlist_refused"] == {"wrong signature": 1, "medium": 1}
 
 
 @asynccontextmanager

@@ -188,10 +188,18 @@ async def test_migrations_are_applied_once(empty: SecretStr) -> None:
     assert migrate(empty, names.append) == len(names) == len(status(empty))
     assert all(migration.applied for migration in status(empty))
     assert migrate(empty, names.append) == 0
-    # A kill between a migration and its mark: it runs again over what is there.
-    with psycopg.connect(empty.get_secret_value(), autocommit=True) as connection:
-        connection.execute("DELETE FROM _yoyo_migrations")
-    assert migrate(empty, lambda _: None) == len(status(empty))
+
+
+async def test_a_kill_between_a_migration_and_its_mark(empty: SecretStr) -> None:
+    """It runs again over what is there."""
+    for migration in status(empty):
+        assert migrate(empty, lambda _: None, last=migration.name) == 1
+        with psycopg.connect(empty.get_secret_value(), autocommit=True) as connection:
+            connection.execute(
+                "DELETE FROM _yoyo_migrations WHERE migration_id = %s", [migration.name]
+            )
+        assert migrate(empty, lambda _: None, last=migration.name) == 1
+    assert migrate(empty, lambda _: None) == 0
 
 
 async def test_two_migrations_at_once_apply_each_once(empty: SecretStr) -> None:

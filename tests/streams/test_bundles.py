@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from streams import faust_app
 from streams.bundles import Bundles, BundlingConsumer, taken
 from streams.ports import Incoming
 
@@ -107,17 +106,3 @@ async def test_offsets_between_two_messages_are_never_taken_for_handled(
 ) -> None:
     await consumer._add_gap(GAZE, 9, 40)
     assert consumer._new_offset(GAZE) is None
-
-
-async def test_every_acknowledgement_is_waited_for_and_the_first_error_told() -> None:
-    waited: list[int] = []
-
-    async def answer(number: int, error: Exception | None = None) -> None:
-        waited.append(number)
-        if error is not None:
-            raise error
-
-    lost, later = faust_app.KafkaError("first"), faust_app.KafkaError("second")
-    with pytest.raises(faust_app.KafkaError, match="first"):
-        await faust_app._all([answer(1), answer(2, lost), answer(3, later), answer(4)])
-    assert waited == [1, 2, 3, 4]

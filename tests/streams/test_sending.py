@@ -4,11 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from streams.sending import BatchingProducer
+from streams.sending import BatchingProducer, _all
 
 PARTITIONS = {0, 1, 2}
 
@@ -78,3 +79,17 @@ async def test_a_record_that_is_larger_than_a_batch_is_sent_by_itself() -> None:
     client = Client(300)
     await Producer(client).send_many(records(3, size=1_000))
     assert sum(len(batch) for _, batch in client.sent) == 3
+
+
+async def test_every_acknowledgement_is_waited_for_and_the_first_error_told() -> None:
+    waited: list[int] = []
+
+    async def answer(number: int, error: Exception | None = None) -> None:
+        waited.append(number)
+        if error is not None:
+            raise error
+
+    lost, later = KafkaError("first"), KafkaError("second")
+    with pytest.raises(KafkaError, match="first"):
+        await _all([answer(1), answer(2, lost), answer(3, later), answer(4)])
+    assert waited == [1, 2, 3, 4]

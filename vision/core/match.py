@@ -1,8 +1,8 @@
 """Which person a camera's track shows: time, place and motion, never appearance. Pure.
 
-The tracker's names are evidence, no more: it compares boxes, and those of people who stand before
-each other, or whom the picture cuts off, are much alike. Here a track goes to the person whose way
-it continues best, all people together: in the picture, where from one to the next a head moves
+The tracker's names count little: it compares boxes, and those of people who stand before each
+other, or whom the picture cuts off, are much alike. Here a track goes to the person whose way it
+continues best, all people together: in the picture, where from one to the next a head moves
 little and a body keeps its size, and on the floor, where every camera helps that sees the person.
 So a lost person who is found again soon goes on even if the tracker gave a new name, before the
 same camera or another; names that were exchanged at a crossing are given back; a name that jumped
@@ -40,10 +40,10 @@ _PICTURE_MS = 2_500
 #: Degrees of freedom of Student's t.
 _TAIL = 3.0
 
-#: What the tracker's name is worth.
-_NAMED = 2.0
+#: What the tracker's name is worth where nobody has a place on the floor; else it helps no more.
+_NAMED = 4.0
 #: A sight that fits nobody better than this is somebody new.
-_SOMEBODY_ELSE = 25.0
+_SOMEBODY_ELSE = 27.0
 #: Whoever is found again, or comes from another camera's view, might be somebody new; the second
 #: bears no likeness that could be compared in this picture.
 _FOUND, _UNSEEN = 4.0, 8.0
@@ -52,7 +52,11 @@ _GATE = 9.0
 #: Nor one that is known worse than this: the determinant of the covariance, in m^4.
 _VAGUE = 0.06
 #: What the floor counts for beside the picture: both show the same in part.
-_BESIDE = 1.0
+_BESIDE = 0.5
+
+#: Who has moved so much in the picture and jumped so far on the floor (squared sigmas) is another;
+#: one of both alone is a wild box or place.
+_MOVED, _JUMPED = 10.0, 36.0
 
 #: Bodies are no points, bend and turn: one sigma of a place, in metres, beside what is known of it.
 _BODY_M = 0.1
@@ -97,8 +101,8 @@ def assign(
         return Matches((None,) * len(sights), 0)
     ways = [_way(n, bodies.get(n), others.get(n, ()), sights[0].at_ms) for n in names]
     # Of two who went under one name the one who was seen last bears it.
-    named = sorted(bodies, key=lambda name: bodies[name].seen_at_ms)
-    bearers = {bodies[name].track_id: name for name in named}
+    ordered = sorted(bodies, key=lambda name: bodies[name].seen_at_ms)
+    bearers = {bodies[name].track_id: name for name in ordered}
     many = len(ways)
     costs = np.full((len(sights), many + len(sights)), _NEVER)
     for row, sight in enumerate(sights):
@@ -107,7 +111,8 @@ def assign(
         for column, way in enumerate(ways):
             cost = _cost(way, sight, reach)
             if cost is not None:
-                costs[row, column] = cost - _NAMED * (way.name == bearer) - _SOMEBODY_ELSE
+                named = _NAMED * (way.name == bearer and way.floor is None)
+                costs[row, column] = cost - named - _SOMEBODY_ELSE
     found: list[str | None] = [None] * len(sights)
     stitched = 0
     for row, column in zip(*linear_sum_assignment(costs), strict=True):
@@ -170,6 +175,8 @@ def _cost(way: _Way, sight: Sight, reach: float) -> float | None:
         seen = floors.spread(math.hypot(sight.place.sigma_m, _BODY_M), sight.place.towards)
         both = floors.add(spread, seen)
         misfit = floors.misfit(off, both)
+        if known and cost > _MOVED and misfit > _JUMPED:
+            return None
         if not known and (misfit > _GATE or floors.size(both) > _VAGUE):
             return None
         tail = (_TAIL + 2) * math.log1p(misfit / _TAIL)

@@ -16,6 +16,7 @@ from typing import Any
 from tritonclient.grpc import aio as triton
 
 from infra.bench.configuration import CONFIGURATION
+from infra.bench.latency.cpu import cpu_seconds, shares
 from infra.bench.latency.reactions import Log, Reaction
 from infra.bench.latency.report import Goal, LatencyReport, Model, Screens, Steps
 from infra.bench.latency.store import FPS, Bays
@@ -61,17 +62,23 @@ class LatencyBench:
     _began: Any = None
     _model: Model | None = None
     _load: float = 0.0
-    _processes: list[str] = field(default_factory=list)
+    _cores_used: dict[str, float] = field(default_factory=dict)
 
     def rendered(self, screen_id: str, message: dict[str, Any]) -> None:
         """See `Companion`: proofs of play say it all."""
 
     async def during(self, chain: Chain) -> None:
         """See `Companion`: until enough glances were answered."""
-        async with _browser(chain.player_urls[self.bays.glass]):
+        supervisor = chain.stack.supervisor
+        async with _browser(chain.player_urls[self.bays.glass]) as browser:
+            pids = {
+                **{name: supervisor.pid(name) for name in supervisor.names},
+                "chromium": browser,
+            }
+            pids["this bench and its three pages"] = os.getpid()
             await asyncio.sleep(_WARM_UP_S)
             self._from_ms = time.time_ns() // 1_000_000
-            self._processes = sorted([*chain.stack.supervisor.names, "chromium"])
+            began_s, used = time.monotonic(), cpu_seconds(pids)
             before = await _statistics(chain.stack.triton.grpc)
             following = asyncio.create_task(self._follow(chain.stack.broker.bootstrap))
             try:
@@ -80,6 +87,7 @@ class LatencyBench:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
             self._load = os.getloadavg()[0]
+            self._cores_used = shares(used, cpu_seconds(pids), time.monotonic() - began_s)
             self._model = _model(before, await _statistics(chain.stack.triton.grpc))
 
     async def counted(self, chain: Chain) -> None:
@@ -159,7 +167,7 @@ class LatencyBench:
             held_back=sum(e.decided_ms - e.sent_ms > _HELD_BACK_MS for e in found),
             without_truth=len(found) - len(whole),
             waits_for=WAITS_FOR,
-            processes=self._processes,
+            cores_used=self._cores_used,
             goals=_goals(glance, share, beside),
             errors=[*self.errors, *run.errors],
         )
@@ -247,7 +255,7 @@ async def _browser(url: str) -> Any:
             env={**os.environ, "HOME": profile},
         )
         try:
-            yield
+            yield process.pid
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()

@@ -52,7 +52,8 @@ class LatencyReport(Struct, frozen=True, kw_only=True):
     `rendered_before_gaze_end_share`: of the reactions whose true glance is known.
     `held_back`: reactions whose decision came more than 100 ms after the event, because the screen
     kept its minimum display or the choice was the same before. `without_truth`: reactions to a
-    target at which nobody truly looked then.
+    target at which nobody truly looked then. `cores_used`: by each part meanwhile, with what it
+    started; drawing the simulated pictures is a part of the gateways'.
     """
 
     configuration: str
@@ -75,6 +76,6 @@ class LatencyReport(Struct, frozen=True, kw_only=True):
     held_back: int
     without_truth: int
     waits_for: dict[str, str]
-    processes: list[str]
+    cores_used: dict[str, float]
     goals: list[Goal]
     errors: list[str]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.bench.uplift.panel import panel
 from infra.bench.uplift.report import EffectReport, PanelReport, UpliftReport
-from infra.bench.uplift.trials import Outcome, all_runs, planned, trials
+from infra.bench.uplift.trials import Outcome, Run, all_runs, planned, trials
 from infra.simulator.shops import Shops
 
 #: The effect that plans are made for, and the sequence is tightest where it is found.
@@ -34,13 +34,19 @@ async def bench_uplift(
     shops = Shops(days=days)
     plans = {outcome: planned(shops, outcome, _PLANNED_EFFECT, seed + 17) for outcome in _OUTCOMES}
     horizon = {outcome: plan.days for outcome, plan in plans.items()}
+    two_cores = asyncio.Semaphore(2)
+
+    async def tried(number: int, run: Run) -> list[EffectReport]:
+        async with two_cores:
+            own = seed + 1_000 * number
+            return await asyncio.to_thread(trials, run, shops, experiments, horizon, own, say)
+
+    runs = list(all_runs())
+    told = await asyncio.gather(*(tried(number, run) for number, run in enumerate(runs)))
     found: list[EffectReport] = []
     moves: list[EffectReport] = []
-    for number, run in enumerate(all_runs()):
-        told = await asyncio.to_thread(
-            trials, run, shops, experiments, horizon, seed + 1_000 * number, say
-        )
-        (moves if run.effect.product else found).extend(told)
+    for run, each in zip(runs, told, strict=True):
+        (moves if run.effect.product else found).extend(each)
     real: PanelReport | None = None
     if with_panel:
         real = await panel(cache, seed, say)

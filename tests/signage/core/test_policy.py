@@ -1,5 +1,6 @@
 """The rule: whose creative, when, why; and what it must never do."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signage.core.policy import RulePolicy, RuleSettings
+from signage.core.policy import RuleSettings, StorePolicy
 from signage.errors import PolicyError
 from streams.contracts.layout import Zone
+from streams.contracts.learning import PolicySnapshot
 from streams.contracts.policy import Moment
 from streams.contracts.signage import Arm, Creative, ReasonCode, ZoneAttention
 
@@ -39,7 +41,16 @@ CREATIVES = (
     *(creative(zone.zone_id, categories=(zone.zone_id,)) for zone in ZONES),
     creative("welcome"),
 )
-POLICY = RulePolicy(CREATIVES, ZONES)
+RULE = PolicySnapshot(policy_id="rule", version=1, algorithm="rule", made_at_ms=0, store_id="store")
+
+
+def rule_policy(
+    creatives: Sequence[Creative], zones: Sequence[Zone], settings: RuleSettings | None = None
+) -> StorePolicy:
+    return StorePolicy(creatives, zones, settings, snapshot=RULE)
+
+
+POLICY = rule_policy(CREATIVES, ZONES)
 
 
 def held(zone_id: str, attention_ms: int, watchers: int = 1) -> ZoneAttention:
@@ -145,7 +156,7 @@ def test_the_sentence_says_what_and_when_and_nothing_of_persons() -> None:
 
 def test_a_name_as_long_as_a_layout_allows_still_fits_the_sentence() -> None:
     zone = Zone(zone_id="z", area_id="main", name="n" * 500, category="c")
-    policy = RulePolicy([creative("c", categories=("c",), title="t" * 500)], [zone])
+    policy = rule_policy([creative("c", categories=("c",), title="t" * 500)], [zone])
     for arm in ("adaptive", "control"):
         for attention in ((), (held("z", 900),)):
             choice = policy.choose(moment(*attention, arm=arm))
@@ -164,7 +175,7 @@ def test_rotation_gives_each_creative_its_turn_and_holds_beyond_it() -> None:
 
 
 def test_only_what_is_eligible_here() -> None:
-    policy = RulePolicy(
+    policy = rule_policy(
         [
             creative("elsewhere", screens=("other",)),
             creative("far", zones=("other-zone",), categories=("tea",)),
@@ -179,12 +190,12 @@ def test_only_what_is_eligible_here() -> None:
 
 
 def test_no_creative_no_choice() -> None:
-    assert RulePolicy([], ZONES).choose(moment(held("tea", 900))) is None
+    assert rule_policy([], ZONES).choose(moment(held("tea", 900))) is None
 
 
 def test_the_version_names_the_snapshot() -> None:
-    same = RulePolicy(tuple(reversed(CREATIVES)), tuple(reversed(ZONES)))
-    other = RulePolicy(CREATIVES, ZONES, replace(SETTINGS, threshold_ms=500))
+    same = rule_policy(tuple(reversed(CREATIVES)), tuple(reversed(ZONES)))
+    other = rule_policy(CREATIVES, ZONES, replace(SETTINGS, threshold_ms=500))
     assert POLICY.version == same.version != other.version
 
 
@@ -247,7 +258,7 @@ def test_the_same_moment_gives_the_same_choice(
 ) -> None:
     given_moment = moment(*attention, now_ms=now_ms, arm=arm)
     shuffled = moment(*reversed(attention), now_ms=now_ms, arm=arm)
-    again = RulePolicy(tuple(reversed(CREATIVES)), tuple(reversed(ZONES)))
+    again = rule_policy(tuple(reversed(CREATIVES)), tuple(reversed(ZONES)))
     assert POLICY.choose(given_moment) == again.choose(shuffled)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from signage.core.chain import verify
 from signage.errors import SpoolError
 from signage.player.spool import DIED, Spool
 from streams.contracts.signage import Play
@@ -113,3 +114,37 @@ def test_a_full_disk_is_told_and_loses_nothing_older(path: Path, make_play: Make
         assert spool.waiting() == 1
     with Spool(path, 100_000) as spool:
         assert spool.waiting() == 1
+
+
+def test_what_was_given_up_leaves_a_gap_in_the_chain(path: Path, make_play: MakePlay) -> None:
+    """Dropped on disk because too many waited, or in memory because the disk was full."""
+    delivered: list[bytes] = []
+
+    def deliver(spool: Spool) -> None:
+        rows = spool.oldest(100)
+        delivered.extend(msgspec.json.encode(play) for _, play in rows)
+        spool.sent(rows[-1][0])
+
+    with Spool(path, 3) as spool:
+        spool.add([make_play(play_id="p-0")])
+        deliver(spool)
+        spool.add([make_play(play_id=f"p-{n}") for n in range(1, 6)])
+        deliver(spool)
+        spool.add([make_play(play_id="p-9")], 4)
+        deliver(spool)
+        assert spool.dropped == 2
+    [chain] = verify(delivered)
+    assert (chain.proofs, chain.lost, chain.last_seq) == (5, 2 + 4, 11)
+    assert not chain.intact
+
+
+def test_the_chain_goes_on_after_a_restart(path: Path, make_play: MakePlay) -> None:
+    told: list[bytes] = []
+    for number in range(3):
+        with Spool(path, 100) as spool:
+            spool.recover()
+            spool.add([make_play(play_id=f"p-{number}")])
+            told = [msgspec.json.encode(play) for _, play in spool.oldest(100)]
+    [chain] = verify(told)
+    assert chain.intact
+    assert (chain.proofs, chain.begun_anew) == (5, 0)

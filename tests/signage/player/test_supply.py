@@ -83,6 +83,11 @@ class Setting:
         return self.folder / "media" / hashlib.sha256(PAGES[path]).hexdigest()
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signage.player.supply._RETRY_S", 0.01)
+
+
 @pytest.fixture
 def setting(tmp_path: Path) -> Setting:
     return Setting(tmp_path)

@@ -121,3 +121,22 @@ def test_who_walked_out_of_one_view_goes_on_in_another() -> None:
     assert assign({}, [here], 1.0, elsewhere=elsewhere).people == ("ann",)
     beyond = placed(seen("new", 0.1, 1_600), 3.6, 1.5)
     assert assign({}, [beyond], 1.0, elsewhere=elsewhere).people == (None,)
+
+
+def test_who_is_hidden_from_the_waist_on_is_still_the_same() -> None:
+    bodies = {"ann": walked("a", 0.4, 0.0), "ben": walked("b", 0.7, 0.0)}
+    half = Track("new", (0.4, 0.2, 0.6, 0.45), NOTHING, 0.5, 1_200)
+    assert assign(bodies, [Sight(half, 1_200)], 1.0).people == ("ann",)
+
+
+def test_whom_another_camera_sees_is_known_here_at_once() -> None:
+    elsewhere = {"ann": [stood("a", 0.9, 2.0, 1.5)], "ben": [stood("b", 0.5, 0.5, 1.5)]}
+    here = placed(seen("new", 0.3, 1_100), 2.05, 1.55)
+    assert assign({}, [here], 1.0, elsewhere).people == ("ann",)
+
+
+def test_a_vague_place_tells_nobody_apart() -> None:
+    elsewhere = {"ann": [stood("a", 0.9, 2.0, 1.5)]}
+    sight = seen("new", 0.3, 1_100)
+    vague = Sight(sight.track, sight.at_ms, Place((2.0, 1.6), 0.9, sight.at_ms))
+    assert assign({}, [vague], 1.0, elsewhere).people == (None,)
