@@ -35,7 +35,7 @@ check: $(STAMP)  ## ruff, mypy strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)  ## every benchmark, each into a JSON file of its name (about two hours)
+bench: $(STAMP)  ## every benchmark, each into a JSON file of its name (about three hours)
 	$(BIN)/smartstore bench kill --json bench-kill.json
 	$(BIN)/smartstore bench truth --json bench-truth.json --docs docs/accuracy.md
 	$(BIN)/smartstore bench gateway --json bench-gateway.json
@@ -46,6 +46,8 @@ bench: $(STAMP)  ## every benchmark, each into a JSON file of its name (about tw
 	$(BIN)/smartstore bench chaos --json bench-chaos.json
 	$(BIN)/smartstore bench policy --json bench-policy.json
 	$(BIN)/smartstore bench recall --json bench-recall.json
+	$(BIN)/smartstore bench uplift --json bench-uplift.json
+	$(BIN)/smartstore bench queries --json bench-queries.json
 
 schemas: $(STAMP)  ## write docs/schemas and docs/contracts.md from the structs
 	$(BIN)/smartstore topics schema --write docs/schemas

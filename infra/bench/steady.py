@@ -39,6 +39,7 @@ from infra.topics import create_topics
 _PARTS = ("measure", "sink")
 _PARTITIONS = 4
 _LOOK_EVERY_S = 2.0
+_SAMPLE_EVERY = 10
 #: Windows are kept for so long here, so that what is kept does not grow any more when the slopes
 #: are taken: from the fourth minute on, or for the last half of a shorter run.
 _KEEP_MS = 120_000
@@ -59,6 +60,14 @@ class SteadyPlan:
     seed: int
 
 
+class Sample(Struct, frozen=True, kw_only=True):
+    """A process at a moment; a few of them, from the beginning on."""
+
+    at_s: int
+    rss_mb: float
+    lag: int
+
+
 class PartSteady(Struct, frozen=True, kw_only=True):
     """One process. Slopes by least squares after the warm-up; the lag is in messages, over all
     partitions: what it had not stored as handled.
@@ -71,6 +80,7 @@ class PartSteady(Struct, frozen=True, kw_only=True):
     lag_growth_per_min: float
     lag_at_end: int
     cpu_share: float
+    samples: list[Sample]
 
 
 class SteadyReport(Struct, frozen=True, kw_only=True):
@@ -158,6 +168,10 @@ def steady(looks: Sequence[Look], warm_up_s: float) -> PartSteady:
         lag_growth_per_min=round(slope(at_s, [look.lag for look in warm]) * 60, 2),
         lag_at_end=last.lag,
         cpu_share=round((last.cpu_s - first.cpu_s) / (last.at_s - first.at_s), 3),
+        samples=[
+            Sample(at_s=round(look.at_s), rss_mb=round(look.rss_mb, 1), lag=look.lag)
+            for look in looks[::_SAMPLE_EVERY]
+        ],
     )
 
 

@@ -80,10 +80,12 @@ def misfit(one: Body, other: Body, at_ms: int, *, release: bool = False) -> floa
 
 def comparable(one: Body, other: Body, at_ms: int) -> bool:
     """Whether both have a place at `at_ms` that is known well enough to tell people apart."""
-    if max(abs(at_ms - one.seen_at_ms), abs(at_ms - other.seen_at_ms)) > FRESH_MS:
-        return False
-    found = _apart(one, other, at_ms)
+    found = _apart(one, other, at_ms) if _fresh(one, other, at_ms) else None
     return found is not None and floors.size(found[1]) <= _VAGUE
+
+
+def _fresh(one: Body, other: Body, at_ms: int) -> bool:
+    return max(abs(at_ms - one.seen_at_ms), abs(at_ms - other.seen_at_ms)) <= FRESH_MS
 
 
 def _apart(one: Body, other: Body, at_ms: int) -> tuple[Point, Spread] | None:
@@ -149,7 +151,8 @@ def compare(
 
 def part(before: Together | None, body: Body, other: Body, at_ms: int) -> Together | None:
     """The evidence that two joined bodies are two people; None for none."""
-    if not comparable(body, other, at_ms):
+    # Vague places make nobody one, but where even they are far apart there are two.
+    if not _fresh(body, other, at_ms) or _apart(body, other, at_ms) is None:
         return before
     return _judged(before, gained=misfit(body, other, at_ms, release=True) is None, at_ms=at_ms)
 

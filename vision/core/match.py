@@ -52,7 +52,7 @@ _GATE = 9.0
 #: Nor one that is known worse than this: the determinant of the covariance, in m^4.
 _VAGUE = 0.06
 #: What the floor counts for beside the picture: both show the same in part.
-_BESIDE = 0.5
+_BESIDE = 1.0
 
 #: Who has moved so much in the picture and jumped so far on the floor (squared sigmas) is another;
 #: one of both alone is a wild box or place.

@@ -49,9 +49,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`seconds_each`: processor time of a seed of a peer, at most; `peers` False: ours alone, and no
-    logs.
-    """
+    """`seconds_each`: processor time of a peer's seed, at most; `peers` False: ours alone."""
 
     rounds: int = 50_000
     seeds: int = 20
