@@ -44,6 +44,8 @@ bench: $(STAMP)  ## every benchmark, each into a JSON file of its name (about th
 	$(BIN)/smartstore bench sink --json bench-sink.json
 	$(BIN)/smartstore bench stream --json bench-stream.json
 	$(BIN)/smartstore bench chaos --json bench-chaos.json
+	$(BIN)/smartstore bench rebalance --json bench-rebalance.json
+	$(BIN)/smartstore bench steady --json bench-steady.json
 	$(BIN)/smartstore bench policy --json bench-policy.json
 	$(BIN)/smartstore bench recall --json bench-recall.json
 	$(BIN)/smartstore bench uplift --json bench-uplift.json

@@ -28,7 +28,7 @@ def pair(
     from signage.player.pairing import OFFER_MS, Pairing
 
     settings = settings_of(WebSettings)
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, emoji=False, highlight=False)
     pairing = Pairing(settings.folder)
     if forget:
         console.print(f"{pairing.forget()} browser(s) let go; each must be paired anew.")

@@ -122,7 +122,7 @@ def pair(
     from signage.player.certificate import lan_address, own_certificate
     from signage.player.pairing import OFFER_MS, Pairing
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     settings = _player_settings(screen, layout, port)
     pairing = Pairing(settings.folder)
     if forget:
@@ -172,7 +172,7 @@ def verify_chain(
     and follows each player's hash chain. Ends with 1 where one is not intact."""
     from signage.core.chain import verify, verify_ended
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     chains = verify_ended(_ended()) if database else verify(_proofs(file, kafka))
     chains = [c for c in chains if player_id in (None, c.player_id)]
     if not chains:
@@ -247,7 +247,7 @@ def certify(
 ) -> None:
     """Tries another vendor's player against the contract: a page or program that connects here, or
     with --screen one that follows Kafka. Ends with 1 where a check fails."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     if screen is not None:
         from signage.player.certify.follower import certify_follower
 

@@ -51,8 +51,6 @@ _FOUND, _UNSEEN = 4.0, 8.0
 _GATE = 9.0
 #: Nor one that is known worse than this: the determinant of the covariance, in m^4.
 _VAGUE = 0.06
-#: What the floor counts for beside the picture: both show the same in part.
-_BESIDE = 1.0
 
 #: Who has moved so much in the picture and jumped so far on the floor (squared sigmas) is another;
 #: one of both alone is a wild box or place.
@@ -107,9 +105,9 @@ def assign(
     costs = np.full((len(sights), many + len(sights)), _NEVER)
     for row, sight in enumerate(sights):
         costs[row, many + row] = 0.0  # somebody new
-        bearer = bearers.get(sight.track.track_id)
+        bearer, point = bearers.get(sight.track.track_id), mark(sight.track)
         for column, way in enumerate(ways):
-            cost = _cost(way, sight, reach)
+            cost = _cost(way, sight, point, reach)
             if cost is not None:
                 named = _NAMED * (way.name == bearer and way.floor is None)
                 costs[row, column] = cost - named - _SOMEBODY_ELSE
@@ -156,15 +154,16 @@ def where(bodies: Sequence[Body], at_ms: int) -> tuple[Point, Spread] | None:
     return floors.together(parts) if parts else None
 
 
-def _cost(way: _Way, sight: Sight, reach: float) -> float | None:
-    """What it costs to say that the sight shows whoever goes this way; None where it cannot."""
+def _cost(way: _Way, sight: Sight, point: Point, reach: float) -> float | None:
+    """What it costs to say that the sight, marked by `point`, shows whoever goes this way; None
+    where it cannot."""
     cost, known = 0.0, False
     if way.left:
         return None
     lost = way.gone_s * 1000 > FRESH_MS
     if way.body is not None and way.picture is not None:
-        cost, known = _in_picture(way.body, way.picture, sight, way.gone_s), True
-        gap = motions.apart(way.picture, mark(sight.track))
+        cost, known = _in_picture(way.body, way.picture, sight, point, way.gone_s), True
+        gap = motions.apart(way.picture, point)
         if gap > reach * width(sight.track.box) and (not lost or way.floor is None):
             return None
     if way.floor is not None and sight.place is not None:
@@ -181,18 +180,18 @@ def _cost(way: _Way, sight: Sight, reach: float) -> float | None:
             return None
         tail = (_TAIL + 2) * math.log1p(misfit / _TAIL)
         floor = tail + math.log(max(1.0, floors.size(both) / _USUAL))
-        cost = cost + _BESIDE * floor if known else _UNSEEN + floor
+        cost += floor if known else _UNSEEN + floor
         known = True
     if not known:
         return None
     return cost + _FOUND * lost
 
 
-def _in_picture(body: Body, picture: Motion, sight: Sight, gone_s: float) -> float:
+def _in_picture(body: Body, picture: Motion, sight: Sight, point: Point, gone_s: float) -> float:
     box = sight.track.box
     unit = max(width(body.box), width(box))
     times = min(_MOST_TIMES, 1.0 + _GROWS * max(0.0, gone_s - 0.2))
-    x, y = mark(sight.track)
+    x, y = point
     across = _tail((x - picture.x) / (unit * _ACROSS * times))
     down = _tail((y - picture.y) / (unit * _DOWN * times))
     taller = _tail(math.log(_height(box) / _height(body.box)) / (_HEIGHT * times))

@@ -44,7 +44,7 @@ WAITS_FOR = {
     "broker is asked every 10 ms), then the decision; longer where the screen keeps its minimum "
     "display",
     "decision_to_render": "the broker again, the player's next fetch, the page: a frame that loads "
-    "from the cache, 120 ms of cross-fade and two frames of the display",
+    "from the cache, and four frames of the display",
 }
 
 

@@ -1,12 +1,15 @@
 """Which part of the chain used how much of the cores."""
 
+import os
 from collections.abc import Mapping
 
 import psutil
 
 
 def cpu_seconds(pids: Mapping[str, int | None]) -> dict[str, float]:
-    """CPU seconds of each process and all that it started, so far; 0 for one that is gone."""
+    """CPU seconds so far of each process and all that it started, but of this one alone; 0 for one
+    that is gone.
+    """
     return {name: _of(pid) for name, pid in pids.items()}
 
 
@@ -15,7 +18,8 @@ def _of(pid: int | None) -> float:
         return 0.0
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        own = pid == os.getpid()  # everything here was started by this process
+        family = [process, *([] if own else process.children(recursive=True))]
     except psutil.NoSuchProcess:
         return 0.0
     total = 0.0

@@ -6,17 +6,12 @@ const query = new URLSearchParams(location.search);
 const mirror = query.get("mirror") === "1";
 const explain = query.get("why") === "1";
 const stage = document.getElementById("stage");
-const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-// Long enough to be soft, short enough that a shopper who glances still sees the change.
-const FADE_MS = reduced ? 0 : 120;
 const LOAD_LIMIT_MS = 8000;
 const FONT_LIMIT_MS = 1000;
 const PING_MS = 3000;
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 2000;
-
-document.documentElement.style.setProperty("--fade", `${FADE_MS}ms`);
 
 let socket = null;
 let replaced = false;
@@ -52,7 +47,7 @@ function layer(message) {
 }
 
 // A frame without scripts may not start its film by itself. Settled once each film moves, so that
-// its first picture is there before it is faded in.
+// its first picture is there before it is shown.
 function films(page) {
   return Promise.all([...page.querySelectorAll("video")].map((film) => film.play()));
 }
@@ -105,8 +100,8 @@ async function show(message) {
     return;
   }
   await painted(); // the first frame of the creative itself, still unseen
+  // A cut, as between two shots: a fade would take a part of the glance that asked for the change.
   frame.classList.add("on");
-  await wait(FADE_MS);
   await painted();
   if (!frame.isConnected) return; // overtaken by a return to the one beneath
   front = { frame, url: message.url };
