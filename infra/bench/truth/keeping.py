@@ -18,10 +18,21 @@ from vision.ports import Detections, DetectorInfo
 _FIELDS = tuple(field.name for field in dataclasses.fields(Detections))
 
 
+#: What a layout says that no picture shows: a recording holds whatever it is.
+_UNSEEN = frozenset({"contact", "languages"})
+
+
 def fingerprint(views: Sequence[View], what: object) -> str:
     """What tells recordings of other pictures apart; `what` is anything that msgspec encodes."""
     text = repr([(view.stretch, view.camera, view.fps) for view in views]).encode()
-    return hashlib.sha256(text + msgspec.json.encode(what)).hexdigest()
+    seen = _seen(msgspec.to_builtins(what))
+    return hashlib.sha256(text + msgspec.json.encode(seen)).hexdigest()
+
+
+def _seen(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _seen(each) for key, each in value.items() if key not in _UNSEEN}
+    return [_seen(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def save(path: Path, mark: str, info: DetectorInfo, recordings: Sequence[Recording]) -> None:

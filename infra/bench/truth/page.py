@@ -274,13 +274,16 @@ _LIMITS = """
 
 - **Who is who.** Where people hide one another the detector loses them, and tracks break or change
   hands: compare the densities above. A shopper whose track breaks is told as two, with a dwell and
-  an attention each, and one of them counts as nobody's. In the busy store this is the largest
-  cause of misses and of watchers too many. Sums over all shoppers suffer far less: see "told over
-  true, all together".
-- **Eyes are not heads.** What is measured is facing. The simulated eyes leave the head's direction
-  as real ones do (small shifts are made by the eyes alone), and no method that sees heads can know
-  by how much. It limits which zone is named, more the farther away: 6 degrees are 10 cm at 1 m, 21
-  cm at 2 m and 31 cm at 3 m, and zones are 60 to 100 cm wide.
+  an attention each, and one of them counts as nobody's. Where the truth says which detection is
+  whose, all else being equal (tuning seeds), watchers come out with a recall of 0.71 and a
+  precision of 0.66, and dwell is wrong by 3 % in the median: that is what is lost to names. Sums
+  over all shoppers suffer far less: see "told over true, all together".
+- **Eyes are not heads.** Where the truth says what is looked at as well (tuning seeds 1 to 3),
+  recall and precision come out at 0.90: this is the largest cause of watchers of a wrong zone, most
+  often the next one. What is measured is facing. The simulated eyes leave the head's direction as
+  real ones do (small shifts are made by the eyes alone), and no method that sees heads can know by
+  how much. It limits which zone is named, more the farther away: 6 degrees are 10 cm at 1 m, 21 cm
+  at 2 m and 31 cm at 3 m, and zones are 60 to 100 cm wide.
 - **Pixels.** With the lens of these cameras a face is about 55 px wide at 2 m and 37 px at 3 m in a
   picture of 1280 px; the person network sees half of that, the head network all.
 - **The picture's rate.** A stay or look begins and ends between two pictures, and a look is told

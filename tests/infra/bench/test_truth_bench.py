@@ -128,3 +128,13 @@ def test_the_page_shows_every_plot_and_says_that_it_is_simulated(
         assert len(drawn) < 60_000
     for title in ("density", "distance", "height", "hat", "mask", "wheelchair", "frame rate"):
         assert title in text
+
+
+def test_a_recording_holds_whatever_no_picture_shows(plan: TruthPlan) -> None:
+    def mark(layout: object) -> str:
+        return fingerprint(plan.views, (layout, plan.configuration))
+
+    told = msgspec.structs.replace(plan.layout, contact="The manager, at the till")
+    moved = msgspec.structs.replace(plan.layout, zones=plan.layout.zones[1:])
+    assert mark(told) == mark(plan.layout)
+    assert mark(moved) != mark(plan.layout)
