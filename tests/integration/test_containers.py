@@ -155,7 +155,7 @@ def _fill(connection: psycopg.Connection[Any]) -> None:
             "store_id": "demo",
             "slot_start": now,
             "arm": "control",
-            "transactions": 1,
+            "transactions": 5,
             "category_units": "{}",
             "simulated": True,
         },
@@ -175,7 +175,42 @@ def _fill(connection: psycopg.Connection[Any]) -> None:
             "captured_at": now - timedelta(milliseconds=640),
         },
     }
-    for table, row in rows.items():
+    seen: dict[str, object] = {
+        **place,
+        "gateway_id": "gw",
+        "camera_id": "c",
+        "target_id": "tea",
+        "target_kind": "zone",
+    }
+    # Five people: fewer are not shown.
+    told = [*rows.items()]
+    for n in range(5):
+        presence = {
+            **seen,
+            "presence_id": f"p{n}",
+            "track_id": f"t{n}",
+            "entered_at": now,
+            "left_at": now + timedelta(seconds=6),
+            "opportunity_ms": 4_000,
+            "watched": True,
+        }
+        gaze = {
+            **seen,
+            "gaze_id": f"g{n}",
+            "track_id": f"t{n}",
+            "probability": 0.9,
+            "started_at": now,
+            "ended_at": now + timedelta(seconds=2),
+            "attention_ms": 1_500,
+            "censored": False,
+            "calibration_version": "v",
+            "cause_id": "x",
+            "captured_at": now,
+            "inferred_at": now,
+            "sent_at": now,
+        }
+        told += [("presence", presence), ("gaze", gaze)]
+    for table, row in told:
         connection.execute(
             sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
                 sql.Identifier(table),
@@ -250,7 +285,7 @@ def _for_postgres(query: str) -> str:
     """What Grafana makes of a query before it sends it: the macros and the variable."""
     query = re.sub(
         r"\$__timeFilter\((\w+)\)",
-        r"\1 BETWEEN now() - interval '15 minutes' AND now()",
+        r"\1 BETWEEN now() - interval '2 hours' AND now()",
         query.replace("${store:sqlstring}", "'demo'"),
     )
     assert "$" not in query, "a macro that this test does not know"
