@@ -6,7 +6,7 @@ attention: eyes may look elsewhere, which is what `gaze_sigma_deg` stands for.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +33,6 @@ ASIDE, ASIDE_TIMES = 0.15, 2.2
 HEAD_PITCH_DEG, HEAD_PITCH_SIGMA_DEG = -4.0, 8.0
 EYE_PITCH_DEG, EYE_PITCH_GAIN = -5.5, 0.6
 EYE_PITCH_SHARE = 0.6
-#: People look at goods and screens more often than at the gaps between them: see `calibrated`.
-TARGETS_POWER, NOTHING_POWER, NOTHING_WEIGHT = 0.76, 1.23, 0.54
 
 #: The corner after each.
 _NEXT = [1, 2, 3, 0]
@@ -120,7 +118,7 @@ def corners_probability(
 ) -> float:
     """How much of where the eyes of `head_m` may look, given `direction`, is on the quadrilateral
     with these `corners`: top left, top right, bottom right and bottom left as its viewers see it,
-    in metres. `calibrated` makes probabilities of these shares.
+    in metres. `aim` makes probabilities of these shares.
 
     `gaze_sigma_deg`: how far the eyes' yaw strays from the head's, one sigma. From behind a plane
     nothing on it is seen.
@@ -175,24 +173,6 @@ def _before(head_m: Vector, corners: Corners) -> bool:
     off = (head_m[0] - ax, head_m[1] - ay, head_m[2] - az)
     normal = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
     return sum(n * o for n, o in zip(normal, off, strict=True)) > 0
-
-
-def calibrated(shares: Mapping[str, float]) -> dict[str, float]:
-    """The probability that the gaze rests on each of the targets before which somebody stands.
-
-    `shares`: how much of where the eyes may look is on each (`face_probability`), 0 to 1 together.
-    What is left, nothing that is known, counts for less than its share, since people look at goods.
-    Among a thousand looks that are told with 0.8, 800 are right.
-
-    >>> {name: round(p, 2) for name, p in calibrated({"tea": 0.5, "coffee": 0.1}).items()}
-    {'tea': 0.63, 'coffee': 0.19}
-    >>> calibrated({"tea": 1.0, "coffee": 0.0})
-    {'tea': 1.0, 'coffee': 0.0}
-    """
-    weights = {name: share**TARGETS_POWER for name, share in shares.items()}
-    left = max(0.0, 1.0 - sum(shares.values()))
-    total = sum(weights.values()) + NOTHING_WEIGHT * left**NOTHING_POWER
-    return {name: weight / total if total > 0 else 0.0 for name, weight in weights.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from vision.core.gaze import (
     Direction,
-    calibrated,
     can_see,
     corners_of,
     corners_probability,
@@ -163,18 +162,6 @@ def test_nearer_to_the_middle_is_more_probable_and_less_certain_heads_less() -> 
     assert odds == sorted(odds, reverse=True)
     odds = [face_probability(HEAD, towards(0.0, -4.0, s), face, 6.0) for s in (1, 4, 9, 16)]
     assert odds == sorted(odds, reverse=True)
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
-def test_calibrated_keeps_order_and_stays_within_one(given: list[float]) -> None:
-    scale = max(1.0, sum(given))
-    shares = {str(i): share / scale for i, share in enumerate(given)}
-    odds = calibrated(shares)
-    assert sum(odds.values()) <= 1 + 1e-9
-    assert sorted(shares, key=shares.__getitem__) == sorted(
-        shares, key=lambda name: (odds[name], shares[name])
-    )
-    assert all(0 <= p <= 1 for p in odds.values())
 
 
 def test_probabilities_of_normal_errors_mean_what_they_say() -> None:
