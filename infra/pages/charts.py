@@ -168,9 +168,9 @@ class Known:
 
 def band(items: Sequence[Known], unit: str = " %", height: int = 240) -> str:
     """How an estimate and its interval went, day by day, around a line at zero. Early intervals are
-    wider than the picture: they are cut at three times the last one's reach."""
+    wider than the picture: they are cut."""
     last = items[-1]
-    reach = nice(3 * max(abs(last.low), abs(last.high), 1e-9))
+    reach = nice(1.6 * max(abs(last.low), abs(last.high), 1e-9))
     inner = height - _TOP - _BOTTOM
     first, days = items[0].day, max(1, items[-1].day - items[0].day)
 

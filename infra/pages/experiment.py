@@ -36,9 +36,10 @@ async def build(ask: Ask) -> Page:
         found, second = await asyncio.to_thread(_read, ask)
     except psycopg.OperationalError as error:
         raise PagesDatabaseError(cannot_connect(ask.database, error)) from error
-    sections = [_section(r, f"experiment-{i}") for i, r in enumerate(found[:5])]
+    now_ms = int(ask.now.timestamp() * 1000)
+    sections = [_section(r, f"experiment-{i}", now_ms) for i, r in enumerate(found[:5])]
     if second is not None:
-        sections.insert(1, _section(second, "second", second=True))
+        sections.insert(1, _section(second, "second", now_ms, second=True))
     labels = [r.label for r in found if r.label is not None]
     return Page(
         path="/experiment",
@@ -71,11 +72,10 @@ def _read(ask: Ask) -> tuple[list[Result], Result | None]:
         return found, result(connection, plans, now_ms, outcome=asked, layouts=layouts)
 
 
-def _section(found: Result, key: str, *, second: bool = False) -> Section:
+def _section(found: Result, key: str, now_ms: int, *, second: bool = False) -> Section:
     plan, analysis = found.plan, found.analysis
     what = WORDS[plan.outcome]
-    closed = plan.closed_at_ms
-    state = "running" if closed is None else "ends or ended"
+    state = _state(plan.starts_at_ms, plan.closed_at_ms, now_ms)
     note = (
         f"{plan.hypothesis} Approved by {plan.approved_by}; {state}; slots of "
         f"{plan.slot_ms / 60_000:g} min, {plan.adaptive_share:.0%} of them adaptive, the first "
@@ -96,6 +96,17 @@ def _section(found: Result, key: str, *, second: bool = False) -> Section:
     )
 
 
+def _state(starts_at_ms: int, closed_at_ms: int | None, now_ms: int) -> str:
+    """Where an experiment stands, for people.
+
+    >>> _state(10, None, 5), _state(10, None, 20), _state(10, 15, 20), _state(10, 30, 20)
+    ('not begun', 'running', 'ended', 'running')
+    """
+    if now_ms < starts_at_ms:
+        return "not begun"
+    return "ended" if closed_at_ms is not None and closed_at_ms <= now_ms else "running"
+
+
 def _figures(found: Result) -> tuple[Figure, ...]:
     answer = found.analysis.answer
     explained = found.analysis.explained
@@ -103,17 +114,24 @@ def _figures(found: Result) -> tuple[Figure, ...]:
     def share(value: float | None) -> Value:
         return Missing.NONE if value is None or not math.isfinite(value) else value
 
+    left = (
+        ()
+        if answer.days_left is None
+        else (
+            Figure(
+                "days_left",
+                "Days still to go",
+                math.ceil(answer.days_left),
+                "count",
+                "as the noise so far has it",
+            ),
+        )
+    )
     return (
+        *left,
         Figure("effect", "Effect", share(answer.effect), "share", "adaptive / control - 1"),
         Figure("low", "At least", share(answer.low), "share", "lower end of the 95 % interval"),
         Figure("high", "At most", share(answer.high), "share", "upper end of the 95 % interval"),
-        Figure(
-            "days_left",
-            "Days still to go",
-            Missing.NONE if answer.days_left is None else math.ceil(answer.days_left),
-            "count",
-            "as the noise so far has it",
-        ),
         Figure("slots", "Slots so far", found.slots, "count", f"in {found.days} days"),
         Figure(
             "explained",

@@ -67,7 +67,7 @@ async def build(ask: Ask) -> Page:
         lead=_lead(sold, sold_then),
         sections=(
             Section("changed", "What changed", sentences=_changed(ask, figures, now, then)),
-            Section("todo", "Three things to do", sentences=await _todo(ask, now)),
+            Section("todo", "To do (three things at the most)", sentences=await _todo(ask, now)),
             Section(
                 "unknown",
                 "What is not known",
