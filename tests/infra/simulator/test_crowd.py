@@ -22,8 +22,8 @@ from streams.contracts.layout import StoreLayout
 START_MS = 1_700_000_000_000
 LAYOUT = load_layout(Path(infra.simulator.crowd.__file__).with_name("aisle.yaml"))
 
-# The same seeds each time: in one crowd of some hundred (seed 107) somebody who all but stands turns
-# on the spot by 23 degrees between two pictures, and eyes then reach further than eyes do.
+# The same seeds each time: in a crowd of some hundred (107) somebody all but stands and turns on
+# the spot by 23 degrees between two pictures, and eyes then reach further than eyes do.
 seeds = st.integers(0, 2**31)
 
 
