@@ -83,8 +83,8 @@ class Plan:
     pages by a program. `adaptive_share` of the slots of `slot_ms` react, the others are control.
     `restless`: one simulated shopper at a time, who stays and never stops looking about. Screens
     `on_glass` are left to a browser that somebody else opens, also when headless. `picture_px` is
-    the size of simulated pictures. `true_effect` is what the simulated store's adaptive slots do.
-    `reaction_only` leaves out what no shopper waits for: measuring, learning, database, live page
+    the size of simulated pictures, `film` the folder of those drawn beforehand. `true_effect` is what
+    the simulated store's adaptive slots do. `reaction_only` leaves out what no shopper waits for: measuring, learning, database, live page
     and till, which production runs elsewhere.
     """
 
@@ -107,6 +107,7 @@ class Plan:
     on_glass: frozenset[str] = frozenset()
     picture_px: tuple[int, int] | None = None
     reaction_only: bool = False
+    film: Path | None = None
 
     @property
     def simulated(self) -> bool:
@@ -445,6 +446,8 @@ class Chain:
             width, height = self.plan.picture_px
             env["SMARTSTORE_PICTURE_WIDTH_PX"] = str(width)
             env["SMARTSTORE_PICTURE_HEIGHT_PX"] = str(height)
+        if self.plan.film is not None:
+            env["SMARTSTORE_FILM"] = str(self.plan.film.resolve())
         restart: Restart = "always" if self.simulated else "on_failure"
         return self._part(stack, name, gateway, restart=restart, env=env)
 

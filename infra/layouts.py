@@ -1,7 +1,6 @@
 """Reads a layout file (YAML) into the contract's struct, or says in one sentence what is wrong."""
 
 import re
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import msgspec
 import yaml
 
 from infra.errors import UserError
+from infra.plain_yaml import plain_values
 from streams.contracts.layout import StoreLayout
 
 #: A chain's largest store has some thousand zones: a larger file is not a layout.
@@ -26,8 +26,7 @@ def load_layout(path: Path) -> StoreLayout:
     """
     text = _read(path)
     try:
-        # Built on the safe loader, which makes nothing but plain values.
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506
+        data = plain_values(text)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where is not None else ""
@@ -80,23 +79,6 @@ def _read(path: Path) -> str:
             f"the layout {path} cannot be read ({error.strerror}); mend its permissions or name "
             "another file"
         ) from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice: plain YAML would forget the first without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """See `yaml.SafeLoader`."""
-        seen: set[Hashable] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable):
-                if key in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key!r} is given twice", key_node.start_mark
-                    )
-                seen.add(key)
-        return super().construct_mapping(node, deep=deep)
 
 
 def _unknown(given: Any, taken: Any, where: str = "") -> str | None:

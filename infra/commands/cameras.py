@@ -20,6 +20,7 @@ from streams.contracts.layout import Camera, StoreLayout
 from vision.cameras.address import has_password, is_rtsp, split_name, usb_device
 from vision.cameras.file import FileSource, check_video
 from vision.cameras.supervised import SupervisedSource
+from vision.clock import wall_ms
 from vision.ports import FrameSource
 from vision.settings import GatewaySettings, HardwareDecode
 
@@ -31,11 +32,20 @@ _WEBCAM_PATIENCE_S = 60.0
 
 
 def simulated_sources(area: StoreLayout, seed: int, start_ms: int | None) -> dict[str, FrameSource]:
-    """All cameras of the simulated store."""
+    """All cameras of the simulated store, live or from a film. Raises FilmError, StageError."""
+    from infra.simulator.film import FilmCamera
     from infra.simulator.settings import SimulatorSettings
     from infra.simulator.source import SimulatedSource
 
     settings = settings_of(SimulatorSettings, seed=seed, start_ms=start_ms)
+    if settings.film is not None:
+        return {
+            camera.camera_id: SupervisedSource(
+                FilmCamera(settings.film / camera.camera_id, settings.start_ms or wall_ms()),
+                tell=partial(_tell, camera.camera_id),
+            )
+            for camera in area.cameras
+        }
     return {camera.camera_id: SimulatedSource(settings, area, camera) for camera in area.cameras}
 
 

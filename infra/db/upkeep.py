@@ -1,11 +1,12 @@
 """Upkeep of a plain PostgreSQL: rolls changed buckets up and deletes what is kept for a time alone.
 
-On TimescaleDB its own policies do this, and the upkeep has nothing to do but to look on.
+On TimescaleDB its own policies do this. On both somebody else may do a thing before rows of single
+tracks are deleted: the demand signal of the day.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ _LONGEST_WAIT_S = 30.0
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
+#: Called before rows of single tracks are deleted; returns whether they may go now.
+BeforeDelete = Callable[[], Awaitable[bool]]
+
 
 class UpkeepSettings(BaseSettings):
     """What the upkeep needs to know. Environment: SMARTSTORE_DATABASE, SMARTSTORE_UPKEEP_..."""
@@ -44,6 +48,15 @@ class UpkeepSettings(BaseSettings):
     upkeep_delete_every_s: float = Field(
         default=60.0, ge=0.1, le=86_400, description="how often old rows are deleted, in s"
     )
+    upkeep_demand_epsilon: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1.0,
+        description="make each day's demand signal at this epsilon, before its rows are deleted",
+    )
+    upkeep_demand_simulated: bool = Field(
+        default=False, description="say that the demand signal is of a simulated store"
+    )
 
 
 @dataclass(slots=True)
@@ -55,7 +68,11 @@ class Upkept:
 
 
 async def run_upkeep(
-    settings: UpkeepSettings, *, stop: asyncio.Event, ready: Callable[[], None]
+    settings: UpkeepSettings,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+    before_delete: BeforeDelete | None = None,
 ) -> None:
     """Keep the database up until `stop`; one that is away is waited for. `ready` is called once,
     after the first round.
@@ -77,7 +94,8 @@ async def run_upkeep(
                     await roll_up(connection)
                     now_s = asyncio.get_running_loop().time()
                     if now_s >= next_delete_s:
-                        await delete_old(connection)
+                        if before_delete is None or await before_delete():
+                            await delete_old(connection)
                         next_delete_s = now_s + settings.upkeep_delete_every_s
                     if not told_ready:
                         told_ready = True

@@ -1,13 +1,13 @@
 """The slots of an experiment out of the database: sums by slot, never a single basket.
 
-Late receipts count: sums are taken anew from the receipts each time. A receipt that closes within
-the washout of its slot belongs to no arm. A slot counts once it is over, and if anything was sold
-in it: else the store was closed, or its till told nothing.
+Late receipts count: sums are taken anew each time, from aggregates that hold them. A receipt that
+closes within the washout of its slot belongs to no arm. A slot counts once it is over, and if
+anything was sold in it: else the store was closed, or its till told nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,24 @@ from streams.uplift.analysis import Slots
 DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
 
+# From aggregates, where slot and washout are whole minutes.
 _BASKETS: LiteralString = """
+    SELECT extract(epoch FROM slot_start)::bigint * 1000 / %(slot_ms)s, basket_value, basket_units,
+           transactions
+    FROM baskets_by_slot(%(store_id)s, %(begin)s, %(end)s, %(slot)s, %(washout)s)
+    WHERE currency = %(currency)s AND simulated = %(simulated)s
+"""
+
+_LINES: LiteralString = """
+    SELECT extract(epoch FROM slot_start)::bigint * 1000 / %(slot_ms)s, sum(net_value), sum(units)
+    FROM lines_by_slot(%(store_id)s, %(begin)s, %(end)s, %(slot)s, %(washout)s, %(skus)s,
+                       %(categories)s, %(all)s)
+    WHERE currency IN (%(currency)s, '') AND simulated = %(simulated)s
+    GROUP BY 1
+"""
+
+# From the rows, where they are not: the slots of a demo.
+_BASKET_ROWS: LiteralString = """
     SELECT at_ms / %(slot_ms)s, sum(basket_value), sum(basket_units), sum(transactions)
     FROM (SELECT *, (extract(epoch FROM closed_at) * 1000)::bigint AS at_ms FROM baskets) AS b
     WHERE store_id = %(store_id)s AND closed_at >= %(begin)s AND closed_at < %(end)s
@@ -32,8 +49,8 @@ _BASKETS: LiteralString = """
     GROUP BY 1
 """
 
-_LINES: LiteralString = """
-    SELECT at_ms / %(slot_ms)s, sum(net_value), sum(units), 0
+_LINE_ROWS: LiteralString = """
+    SELECT at_ms / %(slot_ms)s, sum(net_value), sum(units)
     FROM (SELECT *, (extract(epoch FROM closed_at) * 1000)::bigint AS at_ms FROM basket_lines) AS b
     WHERE store_id = %(store_id)s AND closed_at >= %(begin)s AND closed_at < %(end)s
       AND currency IN (%(currency)s, '') AND simulated = %(simulated)s
@@ -43,16 +60,17 @@ _LINES: LiteralString = """
 """
 
 _CURRENCY: LiteralString = """
-    SELECT currency FROM baskets
-    WHERE store_id = %(store_id)s AND closed_at >= %(begin)s AND closed_at < %(end)s
-      AND simulated = %(simulated)s
-    GROUP BY currency ORDER BY count(*) DESC, currency LIMIT 1
+    SELECT currency FROM baskets_between(%(begin)s, %(end)s)
+    WHERE store_id = %(store_id)s AND simulated = %(simulated)s
+    GROUP BY currency ORDER BY sum(receipts) DESC, currency LIMIT 1
 """
 
+# A slot lies within its buckets of an hour and those behind them.
 _DECIDED: LiteralString = """
-    SELECT DISTINCT screen_id, slot_start, arm FROM decisions
+    SELECT DISTINCT screen_id, slot_start, arm FROM v_decisions_by_slot
     WHERE store_id = %(store_id)s AND experiment_id = %(experiment_id)s
-      AND decided_at >= %(begin)s AND decided_at < %(end)s
+      AND slot_start >= %(begin)s AND slot_start < %(end)s
+      AND bucket >= %(begin)s - interval '1 hour' AND bucket < %(end)s
 """
 
 
@@ -193,6 +211,8 @@ class _Store:
             "slot_ms": plan.slot_ms,
             "washout_ms": plan.washout_ms,
             "simulated": plan.simulated,
+            "slot": timedelta(milliseconds=plan.slot_ms),
+            "washout": timedelta(milliseconds=plan.washout_ms),
             "begin": _moment(self._before_ms),
             "end": _moment(max(self._end_ms, self._before_ms)),
         }
@@ -210,7 +230,7 @@ class _Store:
     ) -> tuple[int, float]:
         """Adds the slots of a unit; returns baskets before the start, and open slots a day."""
         plan = self._plan
-        baskets = self._sums(_BASKETS, {})
+        baskets = self._sums(_BASKETS if self._whole_minutes else _BASKET_ROWS, {})
         # Before its first receipt the till was not connected.
         hours = {slot: self._local(slot) for slot in self._all(min(baskets, default=0))}
         opened = {hours[slot] for slot in baskets if slot in hours}
@@ -249,9 +269,14 @@ class _Store:
             "categories": list(categories),
             "all": not (plan.skus or categories),
         }
-        lines = self._sums(_LINES, wanted)
+        lines = self._sums(_LINES if self._whole_minutes else _LINE_ROWS, wanted)
         minutes = (plan.slot_ms - plan.washout_ms) / _MINUTE_MS
         return {slot: (float(lines.get(slot, (0, 0))[number]), minutes) for slot in baskets}
+
+    @property
+    def _whole_minutes(self) -> bool:
+        """Whether the aggregates by minute can tell its slots apart."""
+        return self._plan.slot_ms % _MINUTE_MS == 0 == self._plan.washout_ms % _MINUTE_MS
 
     def mismatched(self) -> int:
         """Slots in which a screen followed another arm than the one drawn."""

@@ -6,7 +6,7 @@ epsilon. Days share no visit (a track lives minutes), so each day has a budget o
 
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +28,9 @@ WHERE store_id = %(store)s AND entered_at >= %(since)s AND entered_at < %(until)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A day's signal as it was told. `cells` hold (zone, category, noised visits)."""
+    """A day's signal as it was told. `cells` hold (zone, category, noised visits); `counted_from` is
+    later than the day's midnight where its first rows were deleted already, None: not known.
+    """
 
     day: date
     epsilon: float
@@ -38,6 +40,7 @@ class Told:
     standard_error: float
     error_95: int
     simulated: bool
+    counted_from: datetime | None
     cells: tuple[tuple[str, str, int], ...]
 
 
@@ -45,20 +48,19 @@ def tell(
     connection: psycopg.Connection[Any],
     layout: StoreLayout,
     day: date,
-    epsilon: Fraction,
+    epsilon: Fraction | None,
     *,
     now: datetime,
-    kept: timedelta,
     simulated: bool,
 ) -> Told:
-    """The signal of `day`: drawn now, or read where it was told before. `kept` is how long rows of
-    single tracks are kept.
+    """The signal of `day`: drawn now, or read where it was told before. Without an `epsilon` it is
+    what the day was told with, or all that a day may cost.
 
     Raises:
         BudgetError: the day was told with another epsilon, or a day may not cost that much.
         ExportError: the day is not over, or its rows are gone.
     """
-    if not 0 < epsilon <= MOST_EPSILON:
+    if epsilon is not None and not 0 < epsilon <= MOST_EPSILON:
         raise BudgetError(
             f"an epsilon of {float(epsilon):g} is outside a day's budget of 0 to "
             f"{float(MOST_EPSILON):g}; ask for less"
@@ -69,24 +71,31 @@ def tell(
         )
         told = read(connection, layout.store_id, day)
         if told is not None:
-            if told.epsilon != float(epsilon):
+            if epsilon is not None and told.epsilon != float(epsilon):
                 raise BudgetError(
                     f"{day} was told with an epsilon of {told.epsilon:g}, and a second one would "
                     f"cost the visitors of that day more; ask for {told.epsilon:g}"
                 )
             return told
-        starts_at = _midnight(day, layout)
-        _check(day, starts_at, _midnight(day + timedelta(days=1), layout), now, kept)
+        starts_at, ends_at = _midnight(day, layout), _midnight(day + timedelta(days=1), layout)
+        if now < ends_at:
+            raise ExportError(
+                f"{day} is not over in this store; ask again after midnight, for a day is told once"
+            )
         rows = connection.execute(
-            _VISITS,
-            {
-                "store": layout.store_id,
-                "since": starts_at,
-                "until": _midnight(day + timedelta(days=1), layout),
-            },
+            _VISITS, {"store": layout.store_id, "since": starts_at, "until": ends_at}
         ).fetchall()
-        signal = _signal(layout, day, rows, epsilon)
-        _keep(connection, layout.store_id, day, signal, simulated)
+        # Asked after the rows, so that none was deleted in between unnoticed.
+        gone = deleted_until(connection, now)
+        if gone is not None and gone >= ends_at:
+            raise ExportError(
+                f"the rows of single tracks of {day} are deleted already; make the export within "
+                f"{kept_for(connection).total_seconds() / 3600:.0f} hours after the day, or let "
+                "`smartstore db upkeep` make it (SMARTSTORE_UPKEEP_DEMAND_EPSILON)"
+            )
+        signal = _signal(layout, day, rows, epsilon or MOST_EPSILON)
+        counted_from = starts_at if gone is None else max(starts_at, gone)
+        _keep(connection, layout.store_id, day, signal, simulated, counted_from)
         told = read(connection, layout.store_id, day)
     if told is None:
         raise AssertionError("what was kept in this transaction is gone")
@@ -96,8 +105,8 @@ def tell(
 def read(connection: psycopg.Connection[Any], store_id: str, day: date) -> Told | None:
     """What was told of a day, None where nothing was."""
     row = connection.execute(
-        "SELECT epsilon, delta, sensitivity, threshold, standard_error, error_95, simulated "
-        "FROM demand_signals WHERE store_id = %s AND day = %s",
+        "SELECT epsilon, delta, sensitivity, threshold, standard_error, error_95, simulated, "
+        "counted_from FROM demand_signals WHERE store_id = %s AND day = %s",
         [store_id, day],
     ).fetchone()
     if row is None:
@@ -108,8 +117,7 @@ def read(connection: psycopg.Connection[Any], store_id: str, day: date) -> Told 
         [store_id, day],
     ).fetchall()
     found = tuple((zone, name, visits) for zone, name, visits in cells)
-    epsilon, delta, sensitivity, least, spread, error_95, simulated = row
-    return Told(day, epsilon, delta, sensitivity, least, spread, error_95, simulated, cells=found)
+    return Told(day, *row, cells=found)
 
 
 def ledger(connection: psycopg.Connection[Any], store_id: str) -> list[tuple[date, float, float]]:
@@ -120,22 +128,38 @@ def ledger(connection: psycopg.Connection[Any], store_id: str) -> list[tuple[dat
     ).fetchall()
 
 
+def told_days(connection: psycopg.Connection[Any], store_id: str) -> set[date]:
+    """The days that were told."""
+    return {day for day, _, _ in ledger(connection, store_id)}
+
+
+def kept_for(connection: psycopg.Connection[Any]) -> timedelta:
+    """How long rows of visits are kept."""
+    row = connection.execute("SELECT keep FROM aggregate_sources WHERE source = 'dwell'").fetchone()
+    kept: timedelta = timedelta.max if row is None or row[0] is None else row[0]
+    return kept
+
+
+def deleted_until(connection: psycopg.Connection[Any], now: datetime) -> datetime | None:
+    """Rows of visits from before that moment are deleted; None: nothing was ever deleted.
+
+    TimescaleDB lets whole chunks of an hour go, once all of their rows are old enough.
+    """
+    row = connection.execute(
+        "SELECT nullif(deleted_through, '-infinity'), keep, "
+        "EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'timescaledb') "
+        "FROM aggregate_sources WHERE source = 'dwell'"
+    ).fetchone()
+    if row is None:
+        return None
+    gone, keep, chunks = row
+    if chunks and keep is not None:
+        return (now.astimezone(UTC) - keep).replace(minute=0, second=0, microsecond=0)
+    return gone if gone is None else gone.astimezone(UTC)
+
+
 def _midnight(day: date, layout: StoreLayout) -> datetime:
     return datetime.combine(day, time.min, ZoneInfo(layout.time_zone))
-
-
-def _check(
-    day: date, starts_at: datetime, ends_at: datetime, now: datetime, kept: timedelta
-) -> None:
-    if now < ends_at:
-        raise ExportError(
-            f"{day} is not over in this store; ask again after midnight, for a day is told once"
-        )
-    if now - starts_at > kept + timedelta(days=1):
-        raise ExportError(
-            f"the rows of single tracks of {day} are deleted already; make the export within "
-            f"{kept.total_seconds() / 3600:.0f} hours after the day"
-        )
 
 
 def _signal(
@@ -150,11 +174,17 @@ def _signal(
 
 
 def _keep(
-    connection: psycopg.Connection[Any], store_id: str, day: date, signal: Signal, simulated: bool
+    connection: psycopg.Connection[Any],
+    store_id: str,
+    day: date,
+    signal: Signal,
+    simulated: bool,
+    counted_from: datetime,
 ) -> None:
     connection.execute(
         "INSERT INTO demand_signals (store_id, day, epsilon, delta, sensitivity, threshold, "
-        "standard_error, error_95, simulated) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "standard_error, error_95, simulated, counted_from) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             store_id,
             day,
@@ -165,6 +195,7 @@ def _keep(
             signal.standard_error,
             signal.error_95,
             simulated,
+            counted_from,
         ],
     )
     with connection.cursor() as cursor:

@@ -2,17 +2,18 @@
 
 import asyncio
 import math
+from typing import Any
 
 import psycopg
 
 from infra.experiment.answering import WORDS, Result, result, results
-from infra.experiment.reading import plans_in
 from infra.pages import charts
 from infra.pages.charts import Interval, Known
 from infra.pages.errors import PagesDatabaseError
 from infra.pages.model import Chart, Column, Figure, Missing, Page, Section, Table, Value
 from infra.pages.reading import Ask
 from streams.contracts.experiment import BASKET_OUTCOMES, Outcome
+from streams.contracts.layout import StoreLayout
 from streams.sink.database import cannot_connect
 
 _CONNECT_TIMEOUT_S = 3
@@ -53,23 +54,30 @@ async def build(ask: Ask) -> Page:
 
 
 def _read(ask: Ask) -> tuple[list[Result], Result | None]:
-    now_ms = int(ask.now.timestamp() * 1000)
-    layouts = {ask.layout.store_id: ask.layout}
+    """In one snapshot that cannot write, as the other pages."""
     with psycopg.connect(
         ask.database.get_secret_value(),
-        autocommit=True,
         connect_timeout=_CONNECT_TIMEOUT_S,
         application_name="smartstore-pages",
     ) as connection:
-        found = results(connection, now_ms, store_id=ask.layout.store_id, layouts=layouts)
-        if not found or found[0].plan.outcome not in BASKET_OUTCOMES:
-            return found, None
-        newest = found[0].plan
-        plans = [p for p in plans_in(connection) if p.experiment_id == newest.experiment_id]
-        if not newest.skus and not newest.categories:
-            return found, None  # a product nobody named is all that is sold: no second question
-        asked = _SECOND[newest.outcome]
-        return found, result(connection, plans, now_ms, outcome=asked, layouts=layouts)
+        connection.read_only = True
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return read(connection, ask.layout, int(ask.now.timestamp() * 1000))
+
+
+def read(
+    connection: psycopg.Connection[Any], layout: StoreLayout, now_ms: int
+) -> tuple[list[Result], Result | None]:
+    """What the page tells: every experiment of the store, and the second question of the newest."""
+    layouts = {layout.store_id: layout}
+    found = results(connection, now_ms, store_id=layout.store_id, layouts=layouts)
+    if not found or found[0].plan.outcome not in BASKET_OUTCOMES:
+        return found, None
+    newest = found[0].plan
+    if not newest.skus and not newest.categories:
+        return found, None  # a product nobody named is all that is sold: no second question
+    asked = _SECOND[newest.outcome]
+    return found, result(connection, found[0].plans, now_ms, outcome=asked, layouts=layouts)
 
 
 def _section(found: Result, key: str, now_ms: int, *, second: bool = False) -> Section:

@@ -86,7 +86,7 @@ async def connected(dsn: SecretStr) -> AsyncIterator[AsyncConnection[dict[str, A
         await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
         try:
             yield connection
-        except psycopg.errors.UndefinedTable as error:
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
             raise PagesDatabaseError(
                 f"the database lacks what this page reads ({_first_line(error)}); "
                 "run `smartstore db migrate`"

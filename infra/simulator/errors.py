@@ -1,6 +1,7 @@
 """What can be wrong in the simulated store.
 
 SimulatorError          root: the store cannot be simulated
+├── FilmError           a film of the store cannot be written or read
 ├── StageError          the layout gives shoppers nothing to walk along or look at
 └── TruthFileError      the truth file cannot be written
 """
@@ -8,6 +9,10 @@ SimulatorError          root: the store cannot be simulated
 
 class SimulatorError(Exception):
     """The store cannot be simulated; the text says what, why and how to mend it."""
+
+
+class FilmError(SimulatorError):
+    """A film cannot be written or read."""
 
 
 class StageError(SimulatorError):

@@ -15,8 +15,8 @@ FactKey = tuple[FactKind, str]
 
 
 # A msgspec struct without the garbage collector's book-keeping is made four times as fast as a
-# frozen dataclass, and one is made for every event.
-class Fact(Struct, frozen=True, kw_only=True, gc=False):
+# frozen dataclass, and eight times as fast by position as by keyword: one is made for every event.
+class Fact(Struct, frozen=True, gc=False):
     """`[start_ms, end_ms)` of `track_id` before `target_id`.
 
     `amount_ms` is the attention of a gaze, the length of a dwell, the opportunity of a presence
@@ -84,79 +84,91 @@ def part_ms(fact: Fact, start_ms: int, end_ms: int) -> int:
 
 def of_gazes(batch: GazeBatch, log: str, offset: int, horizon_ms: int) -> list[Fact]:
     """A gaze that is still open counts with what it has so far."""
-    return [
-        Fact(
-            kind="gaze",
-            fact_id=gaze.gaze_id,
-            store_id=batch.store_id,
-            area_id=batch.area_id,
-            target_id=gaze.target_id,
-            target_kind=gaze.target_kind,
-            track_id=gaze.track_id,
-            start_ms=gaze.started_at_ms,
-            end_ms=(
-                gaze.started_at_ms + gaze.attention_ms
-                if gaze.ended_at_ms is None
-                else gaze.ended_at_ms
-            ),
-            amount_ms=gaze.attention_ms,
-            final=gaze.phase == "ended",
-            told_at_ms=gaze.trace.captured_at_ms,
-            clock_ms=min(gaze.trace.captured_at_ms, horizon_ms),
-            source=gaze.camera_id,
-            log=log,
-            offset=offset,
+    store_id, area_id = batch.store_id, batch.area_id
+    told = []
+    for gaze in batch.events:
+        start_ms, end_ms, amount_ms = gaze.started_at_ms, gaze.ended_at_ms, gaze.attention_ms
+        told_ms = gaze.trace.captured_at_ms
+        told.append(
+            Fact(
+                "gaze",
+                gaze.gaze_id,
+                store_id,
+                area_id,
+                gaze.target_id,
+                gaze.target_kind,
+                gaze.track_id,
+                start_ms,
+                start_ms + amount_ms if end_ms is None else end_ms,
+                amount_ms,
+                gaze.phase == "ended",
+                told_ms,
+                told_ms if told_ms < horizon_ms else horizon_ms,
+                gaze.camera_id,
+                log,
+                offset,
+            )
         )
-        for gaze in batch.events
-    ]
+    return told
 
 
 def of_dwells(batch: DwellBatch, log: str, offset: int, horizon_ms: int) -> list[Fact]:
     """Dwells count when they have ended, those of staff never."""
-    return [
-        Fact(
-            kind="dwell",
-            fact_id=dwell.dwell_id,
-            store_id=batch.store_id,
-            area_id=batch.area_id,
-            target_id=dwell.zone_id,
-            target_kind="zone",
-            track_id=dwell.track_id,
-            start_ms=dwell.entered_at_ms,
-            end_ms=dwell.left_at_ms,
-            amount_ms=dwell.left_at_ms - dwell.entered_at_ms,
-            final=True,
-            told_at_ms=dwell.trace.captured_at_ms,
-            clock_ms=min(dwell.trace.captured_at_ms, horizon_ms),
-            source=dwell.camera_id,
-            log=log,
-            offset=offset,
+    store_id, area_id = batch.store_id, batch.area_id
+    told = []
+    for dwell in batch.events:
+        start_ms, end_ms = dwell.entered_at_ms, dwell.left_at_ms
+        if end_ms is None or dwell.excluded:
+            continue
+        told_ms = dwell.trace.captured_at_ms
+        told.append(
+            Fact(
+                "dwell",
+                dwell.dwell_id,
+                store_id,
+                area_id,
+                dwell.zone_id,
+                "zone",
+                dwell.track_id,
+                start_ms,
+                end_ms,
+                end_ms - start_ms,
+                True,
+                told_ms,
+                told_ms if told_ms < horizon_ms else horizon_ms,
+                dwell.camera_id,
+                log,
+                offset,
+            )
         )
-        for dwell in batch.events
-        if dwell.left_at_ms is not None and not dwell.excluded
-    ]
+    return told
 
 
 def of_audience(audience: Audience, log: str, offset: int, horizon_ms: int) -> list[Fact]:
     """The presences that have ended."""
+    if not audience.presences:
+        return []
+    told_ms = audience.captured_at_ms
+    clock_ms = min(told_ms, horizon_ms)
+    store_id, area_id, camera_id = audience.store_id, audience.area_id, audience.camera_id
     return [
         Fact(
-            kind="presence",
-            fact_id=presence.presence_id,
-            store_id=audience.store_id,
-            area_id=audience.area_id,
-            target_id=presence.target_id,
-            target_kind=presence.target_kind,
-            track_id=presence.track_id,
-            start_ms=presence.entered_at_ms,
-            end_ms=presence.left_at_ms,
-            amount_ms=presence.opportunity_ms,
-            final=True,
-            told_at_ms=audience.captured_at_ms,
-            clock_ms=min(audience.captured_at_ms, horizon_ms),
-            source=audience.camera_id,
-            log=log,
-            offset=offset,
+            "presence",
+            presence.presence_id,
+            store_id,
+            area_id,
+            presence.target_id,
+            presence.target_kind,
+            presence.track_id,
+            presence.entered_at_ms,
+            presence.left_at_ms,
+            presence.opportunity_ms,
+            True,
+            told_ms,
+            clock_ms,
+            camera_id,
+            log,
+            offset,
         )
         for presence in audience.presences
     ]

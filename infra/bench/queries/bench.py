@@ -23,8 +23,8 @@ from infra.bench.queries.filling import STORE, Filling, fill
 from infra.bench.versions import versions
 from infra.db.continuous import COLUMN_STORED, is_timescale, set_keep
 from infra.db.migrate import migrate
-from infra.experiment.answering import results
 from infra.pages.builders import BUILDERS
+from infra.pages.experiment import read
 from infra.pages.period import Period
 from infra.pages.reading import Ask, connected
 from infra.rundb import create_run_database
@@ -152,7 +152,8 @@ def bench_queries(
 
 
 def _plan(connection: Connection, days: int) -> None:
-    """An experiment over all of it, for the page that tells of one."""
+    """An experiment over all of it, for the page that tells of one: of baskets, with a category as
+    the second question."""
     start_ms = int((_UNTIL - timedelta(days=days)).timestamp() * 1_000)
     plan = ExperimentPlan(
         experiment_id="bench",
@@ -168,6 +169,7 @@ def _plan(connection: Connection, days: int) -> None:
         approved_by="the bench",
         approved_at_ms=start_ms,
         hypothesis="Invented rows show nothing.",
+        categories=("category-1",),
         simulated=True,
         true_effect=0.0,
     )
@@ -230,7 +232,7 @@ def _asked_by_experiment(dsn: SecretStr) -> list[float]:
     with psycopg.connect(
         dsn.get_secret_value(), autocommit=True, cursor_factory=_TimedCursor
     ) as connection:
-        results(connection, now_ms, store_id=STORE, layouts={STORE: layout()})
+        read(connection, layout(), now_ms)
     return list(_TimedCursor.took_ms)
 
 
