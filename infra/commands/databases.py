@@ -8,12 +8,19 @@ import typer
 from pydantic import SecretStr
 from rich.console import Console
 
-from infra.commands.runtime import check_database, ready_with, run_until_signal, settings_of
+from infra.commands.runtime import (
+    check_database,
+    layout_of,
+    ready_with,
+    run_until_signal,
+    settings_of,
+)
 from infra.errors import UserError, os_sentence
 from infra.settings import PlaceSettings
 
 if TYPE_CHECKING:
     from infra.db.state import DatabaseState
+    from infra.db.upkeep import BeforeDelete, UpkeepSettings
 
 app = typer.Typer(help="The database, named by SMARTSTORE_DATABASE (a DSN).", no_args_is_help=True)
 
@@ -80,6 +87,14 @@ def _told(state: "DatabaseState") -> Iterator[str]:
             )
     if not any(source.due for source in state.aggregates):
         yield "  aggregates: nothing is due"
+    for signal in state.demand:
+        last = "none told yet" if signal.last_day is None else f"the last told is {signal.last_day}"
+        yield (
+            f"  demand signal of {signal.store_id}: epsilon {signal.epsilon:g} a day, {last}, the "
+            f"next is due {signal.due_at}"
+        )
+    if not state.demand:
+        yield "  demand signal: off; SMARTSTORE_UPKEEP_DEMAND_EPSILON lets the upkeep make it"
     for job in state.jobs:
         yield f"  {job.name} of {job.of}: every {job.every}, last {job.last_run or 'never'}"
     for warning in state.warnings:
@@ -102,7 +117,8 @@ def upkeep(
     ] = None,
 ) -> None:
     """Plain PostgreSQL: rolls up what changed, deletes rows of single tracks in time. Runs until it
-    is stopped. On TimescaleDB its own policies do that.
+    is stopped. On TimescaleDB its own policies do that. With SMARTSTORE_UPKEEP_DEMAND_EPSILON it
+    makes the demand signal of each day before its rows go, on both.
     """
     import asyncio
 
@@ -112,18 +128,44 @@ def upkeep(
 
     settings = settings_of(UpkeepSettings)
     check_database(settings.database)
+    before_delete = _demand(settings)
     if not once:
-        run_until_signal(lambda stop: run_upkeep(settings, stop=stop, ready=ready_with(ready_file)))
+        run_until_signal(
+            lambda stop: run_upkeep(
+                settings, stop=stop, ready=ready_with(ready_file), before_delete=before_delete
+            )
+        )
         return
 
     async def one_round() -> None:
         dsn = settings.database.get_secret_value()
         async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
             rolled = await roll_up(connection)
-            deleted = await delete_old(connection)
+            may_go = before_delete is None or await before_delete()
+            deleted = await delete_old(connection) if may_go else {}
         typer.echo(f"{rolled} buckets rolled up, {sum(deleted.values())} rows deleted.")
 
     asyncio.run(one_round())
+
+
+def _demand(settings: "UpkeepSettings") -> "BeforeDelete | None":
+    """Who makes the demand signal, where a day may cost something; else it is turned off."""
+    from fractions import Fraction
+
+    from infra.db.migrate import connected
+    from infra.exports.keeping import DemandKeeper, turn_off
+
+    if settings.upkeep_demand_epsilon is not None:
+        return DemandKeeper(
+            settings.database,
+            layout_of(None),
+            Fraction(repr(settings.upkeep_demand_epsilon)),
+            settings.upkeep_demand_simulated,
+        ).round
+    if settings_of(PlaceSettings).layout is not None:
+        with connected(settings.database) as connection:
+            turn_off(connection, layout_of(None).store_id)
+    return None
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """`smartstore export`: what others may have, with its formula and its error beside it."""
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,9 +15,6 @@ from rich.table import Table
 from infra.commands.runtime import layout_of, settings_of
 from infra.errors import UserError
 from infra.settings import PlaceSettings
-
-#: Rows of single tracks are kept this long (docs/database.md).
-_KEPT = timedelta(hours=24)
 
 app = typer.Typer(
     help="Exports: impression multipliers, campaign reports, the demand signal.",
@@ -121,7 +118,9 @@ def demand(
     day: Annotated[
         str, typer.Option(help="The day of the store's calendar; by default yesterday.")
     ] = "",
-    epsilon: Annotated[str, typer.Option(help="What the day may cost, up to 1.")] = "1",
+    epsilon: Annotated[
+        str, typer.Option(help="What the day may cost; by default what it was told with, or 1.")
+    ] = "",
     layout: Layout = None,
     simulated: Simulated = False,
     out: Out = None,
@@ -139,9 +138,8 @@ def demand(
                 connection,
                 store,
                 chosen,
-                _fraction(epsilon),
+                _fraction(epsilon) if epsilon else None,
                 now=now,
-                kept=_KEPT,
                 simulated=simulated,
             )
         except ExportError as error:
@@ -158,6 +156,10 @@ def demand(
         f"standard error of a cell is {told.standard_error:.1f} visits, and 95 % are within "
         f"{told.error_95}. Cells below {told.threshold} are left out."
     )
+    midnight = datetime.combine(told.day, time.min, now.tzinfo)
+    if told.counted_from is not None and told.counted_from > midnight:
+        since = told.counted_from.astimezone(now.tzinfo)
+        console.print(f"Only visits from {since:%H:%M} on: the rows before were deleted already.")
     console.print(f"Ledger: {len(spent)} days, {sum(e for _, e, _ in spent):g} epsilon in all.")
     _write(
         out,
@@ -171,6 +173,7 @@ def demand(
             "threshold": told.threshold,
             "standard_error": told.standard_error,
             "error_95": told.error_95,
+            "counted_from": None if told.counted_from is None else told.counted_from.isoformat(),
             "cells": [
                 {"zone_id": zone, "category": category, "noised_visits": visits}
                 for zone, category, visits in told.cells

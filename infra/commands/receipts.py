@@ -82,12 +82,13 @@ def serve(
 
     async def main(parts: "_Parts", stop: asyncio.Event) -> None:
         settings = parts.settings
+        token = settings.token()
         listening = listen(
             settings.receipts_host, settings.receipts_port, "SMARTSTORE_RECEIPTS_PORT"
         )
         host, at = listening.getsockname()[:2]
         typer.echo(f"receipts  http://{host}:{at}/receipts")
-        web = create_receipts(parts.intake, settings.receipts_token, _now_ms)
+        web = create_receipts(parts.intake, token, _now_ms)
         server = PageServer(web, ready_with(ready_file))
         try:
             async with asyncio.TaskGroup() as tasks:

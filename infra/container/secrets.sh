@@ -15,6 +15,8 @@ password() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 for name in superuser writer reader grafana; do
     [ -s "${name}_password" ] || password >"${name}_password"
 done
+# Who sends receipts over HTTP gives it as a bearer token.
+[ -s receipts_token ] || password >receipts_token
 # A service file of libpq gives the password, whoever may read it (a PGPASSFILE is ignored unless
 # the process owns it).
 for name in writer reader; do
@@ -23,6 +25,6 @@ for name in writer reader; do
 done
 # Ours to make, yours to fill in.
 [ -e camera_urls ] || echo '# CAMERA_ID=rtsp://USER:PASSWORD@HOST/PATH, one a line' >camera_urls
-chmod 444 ./*_password ./*_service
+chmod 444 ./*_password ./*_service receipts_token
 chmod 644 camera_urls
 echo "secrets are in $PWD"

@@ -46,6 +46,20 @@ class JobState(Struct, frozen=True, kw_only=True):
     failures: int
 
 
+class DemandState(Struct, frozen=True, kw_only=True):
+    """A store whose demand signal the upkeep makes, at `epsilon` a day: the last day that was told,
+    when the next is due, in the store's time, and what is wrong with that.
+    """
+
+    store_id: str
+    epsilon: float
+    last_day: str | None
+    due_at: str
+    overdue: bool
+    seen_s: float
+    keep_hours: float
+
+
 class DatabaseState(Struct, frozen=True, kw_only=True):
     """All of it; `timescale` is the extension's version, None on plain PostgreSQL."""
 
@@ -54,6 +68,7 @@ class DatabaseState(Struct, frozen=True, kw_only=True):
     tables: tuple[TableState, ...]
     aggregates: tuple[AggregateState, ...]
     jobs: tuple[JobState, ...] = ()
+    demand: tuple[DemandState, ...] = ()
 
     @property
     def warnings(self) -> list[str]:
@@ -78,8 +93,27 @@ class DatabaseState(Struct, frozen=True, kw_only=True):
         ]
         if found and self.timescale is None:
             found.append("is `smartstore db upkeep` running?")
+        for each in self.demand:
+            found += _wrong(each)
         return found
 
+
+def _wrong(signal: DemandState) -> list[str]:
+    name = f"the demand signal of {signal.store_id}"
+    if signal.keep_hours < _A_DAY_H:
+        return [
+            f"{name} is not made, for rows of single tracks are kept {signal.keep_hours:g} h and a "
+            "day has 24: `smartstore db keep 24`"
+        ]
+    if signal.seen_s > _LONG_DUE_S:
+        return [
+            f"{name} has had no upkeep for {signal.seen_s / 3600:.1f} h; start `smartstore db "
+            "upkeep`, without SMARTSTORE_UPKEEP_DEMAND_EPSILON to turn it off"
+        ]
+    return [f"{name} is overdue; the upkeep's log says why"] if signal.overdue else []
+
+
+_A_DAY_H = 24.0
 
 #: Rows may be this much older than they are kept: a chunk's length and a round of deletions.
 _SLACK_H = 1.5
@@ -141,6 +175,27 @@ WHERE j.hypertable_schema IS NOT NULL ORDER BY 1, 2
 """
 
 
+# A day is due a quarter of an hour after its end: what is told here is when the oldest day that is
+# not told, of those since it was turned on, is or was due.
+_DEMAND = """
+SELECT u.store_id, u.epsilon, s.last_day::text,
+       to_char(d.due_at AT TIME ZONE u.time_zone, 'YYYY-MM-DD HH24:MI'),
+       d.due_at < now() - interval '10 minutes',
+       extract(epoch FROM now() - u.seen_at)::double precision,
+       (SELECT coalesce(extract(epoch FROM keep) / 3600, 'Infinity')
+        FROM aggregate_sources WHERE source = 'dwell')::double precision
+FROM demand_upkeep u
+LEFT JOIN LATERAL (
+    SELECT max(day) AS last_day FROM demand_signals WHERE store_id = u.store_id
+) AS s ON true
+CROSS JOIN LATERAL (
+    SELECT (greatest(s.last_day + 1, (u.since AT TIME ZONE u.time_zone)::date) + 1)::timestamp
+           AT TIME ZONE u.time_zone + interval '15 minutes' AS due_at
+) AS d
+ORDER BY u.store_id
+"""
+
+
 def read_state(dsn: SecretStr) -> DatabaseState:
     """Asks the database; only reads.
 
@@ -174,6 +229,20 @@ def read_state(dsn: SecretStr) -> DatabaseState:
             )
             if timescale
             else (),
+            demand=tuple(
+                DemandState(
+                    store_id=store,
+                    epsilon=epsilon,
+                    last_day=last,
+                    due_at=due,
+                    overdue=overdue,
+                    seen_s=seen_s,
+                    keep_hours=keep,
+                )
+                for store, epsilon, last, due, overdue, seen_s, keep in connection.execute(
+                    _DEMAND
+                ).fetchall()
+            ),
         )
 
 

@@ -68,9 +68,8 @@ class DemandKeeper:
         kept = kept_for(connection)
         if kept < _LEAST_KEPT:
             return True
-        gone = deleted_until(connection, now)
         told = told_days(connection, self.layout.store_id)
-        for day in days_due(since, gone, now, zone):
+        for day in days_due(since, self._gone(connection, now, kept), now, zone):
             if day not in told:
                 made = tell(
                     connection, self.layout, day, self.epsilon, now=now, simulated=self.simulated
@@ -78,6 +77,13 @@ class DemandKeeper:
                 told.add(day)
                 _LOG.info("the demand signal of %s is made, epsilon %g", day, made.epsilon)
         return not must_wait(told, since, kept, now, zone)
+
+    @staticmethod
+    def _gone(connection: psycopg.Connection[Any], now: datetime, kept: timedelta) -> datetime:
+        """Rows from before that moment are deleted, or have no right to be there."""
+        old = now.astimezone(UTC) - kept
+        gone = deleted_until(connection, now)
+        return old if gone is None else max(old, gone)
 
     def _seen(self, connection: psycopg.Connection[Any], now: datetime) -> datetime:
         """Notes that this store's signal is made; returns since when."""
@@ -104,19 +110,17 @@ def turn_off(connection: psycopg.Connection[Any], store_id: str) -> None:
     connection.execute("DELETE FROM demand_upkeep WHERE store_id = %s", [store_id])
 
 
-def days_due(since: datetime, gone: datetime | None, now: datetime, zone: ZoneInfo) -> list[date]:
+def days_due(since: datetime, gone: datetime, now: datetime, zone: ZoneInfo) -> list[date]:
     """The days of the store's calendar that are over and of which rows are left, from the day of
-    `since` on. `gone`: rows before it are deleted; None: no row was.
+    `since` on. `gone`: rows before it are deleted.
 
     >>> at = datetime(2026, 3, 10, 0, 20, tzinfo=UTC)
     >>> days_due(at - 3 * _DAY, at - _DAY, at, ZoneInfo("UTC"))
     [datetime.date(2026, 3, 9)]
-    >>> days_due(at - 2 * _DAY, None, at - timedelta(minutes=10), ZoneInfo("UTC"))
+    >>> days_due(at - 2 * _DAY, at - 9 * _DAY, at - timedelta(minutes=10), ZoneInfo("UTC"))
     [datetime.date(2026, 3, 8)]
     """
-    first = since.astimezone(zone).date()
-    if gone is not None:
-        first = max(first, gone.astimezone(zone).date())
+    first = max(since, gone).astimezone(zone).date()
     last = (now.astimezone(UTC) - MARGIN).astimezone(zone).date() - _DAY
     return [first + n * _DAY for n in range((last - first).days + 1)]
 
@@ -124,8 +128,8 @@ def days_due(since: datetime, gone: datetime | None, now: datetime, zone: ZoneIn
 def must_wait(
     told: set[date], since: datetime, kept: timedelta, now: datetime, zone: ZoneInfo
 ) -> bool:
-    """Whether the rows that would be deleted now belong to a day that will be told in a moment: from
-    its midnight to the margin behind it, and in the 25th hour of the day on which clocks go back.
+    """Whether the rows that would be deleted now are of a day that will be told in a moment: until
+    the margin behind its end, and in the 25th hour of the day on which clocks go back.
 
     >>> at = datetime(2026, 3, 10, 0, 5, tzinfo=UTC)
     >>> must_wait(set(), at - _DAY, _DAY, at, ZoneInfo("UTC"))

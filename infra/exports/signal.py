@@ -28,8 +28,10 @@ WHERE store_id = %(store)s AND entered_at >= %(since)s AND entered_at < %(until)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A day's signal as it was told. `cells` hold (zone, category, noised visits); `counted_from` is
-    later than the day's midnight where its first rows were deleted already, None: not known.
+    """A day's signal as it was told. `cells` hold (zone, category, noised visits).
+
+    `counted_from` is later than the day's midnight where its first rows were deleted already; None
+    where that is not known.
     """
 
     day: date
@@ -86,12 +88,12 @@ def tell(
             _VISITS, {"store": layout.store_id, "since": starts_at, "until": ends_at}
         ).fetchall()
         # Asked after the rows, so that none was deleted in between unnoticed.
-        gone = deleted_until(connection, now)
-        if gone is not None and gone >= ends_at:
+        gone, kept = deleted_until(connection, now), kept_for(connection)
+        if now - ends_at >= kept or (gone is not None and gone >= ends_at):
             raise ExportError(
                 f"the rows of single tracks of {day} are deleted already; make the export within "
-                f"{kept_for(connection).total_seconds() / 3600:.0f} hours after the day, or let "
-                "`smartstore db upkeep` make it (SMARTSTORE_UPKEEP_DEMAND_EPSILON)"
+                f"{kept.total_seconds() / 3600:.0f} hours after the day, or let `smartstore db "
+                "upkeep` make it (SMARTSTORE_UPKEEP_DEMAND_EPSILON)"
             )
         signal = _signal(layout, day, rows, epsilon or MOST_EPSILON)
         counted_from = starts_at if gone is None else max(starts_at, gone)
@@ -117,7 +119,10 @@ def read(connection: psycopg.Connection[Any], store_id: str, day: date) -> Told 
         [store_id, day],
     ).fetchall()
     found = tuple((zone, name, visits) for zone, name, visits in cells)
-    return Told(day, *row, cells=found)
+    epsilon, delta, sensitivity, least, spread, error_95, simulated, since = row
+    return Told(
+        day, epsilon, delta, sensitivity, least, spread, error_95, simulated, since, cells=found
+    )
 
 
 def ledger(connection: psycopg.Connection[Any], store_id: str) -> list[tuple[date, float, float]]:
@@ -152,10 +157,11 @@ def deleted_until(connection: psycopg.Connection[Any], now: datetime) -> datetim
     ).fetchone()
     if row is None:
         return None
-    gone, keep, chunks = row
-    if chunks and keep is not None:
+    gone: datetime | None = row[0]
+    keep: timedelta | None = row[1]
+    if row[2] and keep is not None:
         return (now.astimezone(UTC) - keep).replace(minute=0, second=0, microsecond=0)
-    return gone if gone is None else gone.astimezone(UTC)
+    return gone
 
 
 def _midnight(day: date, layout: StoreLayout) -> datetime:

@@ -23,8 +23,8 @@ _LONGEST_WAIT_MS = 500
 
 
 class Film(Struct, frozen=True, kw_only=True):
-    """What one camera saw: `pictures` are (ms from the film's beginning, file name), in order; after
-    `length_ms` it begins again. Files are JPEG; one may be shown more than once.
+    """What one camera saw: `pictures` are (ms from the film's beginning, file name), in order;
+    after `length_ms` it begins again. Files are JPEG; one may be shown more than once.
     """
 
     length_ms: int

@@ -34,8 +34,8 @@ class SimulatorSettings(BaseSettings):
     )
     film: Path | None = Field(
         None,
-        description="a folder that holds the pictures of each camera, drawn beforehand, in a folder "
-        "of the camera's name; they are drawn live when not given",
+        description="a folder that holds the pictures of each camera, drawn beforehand, in a "
+        "folder of the camera's name; they are drawn live when not given",
     )
     basket_every_s: Annotated[float, Field(ge=0.05, le=86_400.0)] = Field(
         3.0, description="mean time between two baskets, seconds"

@@ -4,6 +4,7 @@
 Reference: CloudEvents Kafka protocol binding, https://github.com/cloudevents/spec (ce_ headers).
 """
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 Headers = list[tuple[str, bytes]]
+
+_SPECVERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", b"application/json")
 
 
 def encode(event: Struct) -> bytes:
@@ -52,12 +56,17 @@ def decode(topic: str, value: bytes | None) -> Any:
 def headers(topic: Topic, event: Struct, source: str) -> Headers:
     """CloudEvents headers of `event`; `source` and id together tell a repeat."""
     return [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", topic.identity(event).encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", topic.name.encode()),
-        ("content-type", b"application/json"),
+        *_of_all(topic.name, source),
+        _CONTENT_TYPE,
     ]
+
+
+@lru_cache(maxsize=1_000)
+def _of_all(name: str, source: str) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    """The headers that all messages of a topic by one source share."""
+    return ("ce_source", source.encode()), ("ce_type", name.encode())
 
 
 def record(topic: Topic, event: Struct, source: str) -> dict[str, Any]:

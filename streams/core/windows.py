@@ -24,10 +24,11 @@ Outcome = Literal["added", "repeated", "late", "dropped"]
 
 Starts = tuple[int, ...]
 
+#: A fact as it was told last, and the starts of the windows in which it was put.
+Known = tuple[Fact, Starts]
+
 #: Windows to come that wrong clocks may make for one target, beside those that are kept.
 _MOST_AHEAD = 1_000
-
-_UNKNOWN: tuple[None, Starts] = (None, ())
 
 
 @dataclass(slots=True)
@@ -35,11 +36,14 @@ class _Window:
     """The facts that overlap a window, and their sums: a row costs the same however many there are.
 
     `watching`, `present` and `seeing` count each track's gazes, presences, and presences with an
-    opportunity to see; `measured` counts presences for which that could be told.
+    opportunity to see; `measured` counts presences for which that could be told. `alone` are the
+    starts of a fact that is in no other window; `changed`: it is among those to be told.
     """
 
     start_ms: int
     end_ms: int
+    alone: Starts
+    changed: bool = False
     members: set[FactKey] = field(default_factory=set)
     late: set[FactKey] = field(default_factory=set)
     through: dict[str, int] = field(default_factory=dict)
@@ -58,6 +62,16 @@ class _Window:
         self.members.add(key)
         self._count(fact, 1)
 
+    def put_whole(self, key: FactKey, fact: Fact) -> None:
+        """`put` of a fact that lies within: nothing of it is divided."""
+        if fact.kind == "gaze":
+            self.members.add(key)
+            if fact.amount_ms and fact.start_ms != fact.end_ms:
+                self.attention_ms += fact.amount_ms
+            self.watching[fact.track_id] = self.watching.get(fact.track_id, 0) + 1
+        else:
+            self.put(key, fact)
+
     def take(self, key: FactKey, fact: Fact) -> None:
         self.members.remove(key)
         self._count(fact, -1)
@@ -66,8 +80,8 @@ class _Window:
         """`fact` takes the place of another telling of it."""
         if fact.kind == "gaze" and known.track_id == fact.track_id:  # nearly each one ends
             start_ms, end_ms = self.start_ms, self.end_ms
-            was_ms = part_ms(known, start_ms, end_ms)
-            self.attention_ms += part_ms(fact, start_ms, end_ms) - was_ms
+            had_ms = part_ms(known, start_ms, end_ms)
+            self.attention_ms += part_ms(fact, start_ms, end_ms) - had_ms
         else:
             self._count(known, -1)
             self._count(fact, 1)
@@ -98,13 +112,14 @@ def _refer(counts: dict[str, int], name: str, sign: int) -> None:
 
 @dataclass(slots=True)
 class _Target:
-    """`facts` holds each fact with the starts of the windows in which it was put."""
+    """`next_ms` is when its next window begins, by its clock."""
 
     store_id: str
     area_id: str
     target_kind: TargetKind
     clock_ms: int = 0
-    facts: dict[FactKey, tuple[Fact, Starts]] = field(default_factory=dict)
+    next_ms: int = 0
+    facts: dict[FactKey, Known] = field(default_factory=dict)
     windows: dict[int, _Window] = field(default_factory=dict)
 
 
@@ -136,6 +151,9 @@ class AttentionWindows:
             )
         #: From a window's start until it takes no more.
         self._closes_after_ms = window_ms + lateness_ms
+        #: From a window's start until it is let go.
+        self._kept_for_ms = window_ms + keep_ms
+        self._tumbling = self._hop_ms == window_ms
         self._keep_ms = keep_ms
         self._floor_ms = floor_ms
         self._watermarks = Watermarks()
@@ -172,24 +190,54 @@ class AttentionWindows:
         return outcome
 
     def _add(self, fact: Fact) -> Outcome:
-        # This runs for every event of every camera: each look-up less is a camera more.
-        told_ms, clock_ms = fact.told_at_ms, fact.clock_ms
+        # This runs for every event of every camera: each look-up or call less is a camera more.
+        told_ms, clock_ms, target_id = fact.told_at_ms, fact.clock_ms, fact.target_id
         newest_ms = self._watermarks.observe(fact.log, fact.source, clock_ms)
         if clock_ms < told_ms:
             self.clamped += 1
             return "dropped"
-        target = self._targets.get(fact.target_id)
+        target = self._targets.get(target_id)
         if target is None:
             target = _Target(fact.store_id, fact.area_id, fact.target_kind)
-            self._targets[fact.target_id] = target
+            self._targets[target_id] = target
         key = (fact.kind, fact.fact_id)
-        known, before = target.facts.get(key, _UNKNOWN)
-        if known is not None and not fact.replaces(known):
+        known = target.facts.get(key)
+        if known is not None and not fact.replaces(known[0]):
             return "repeated"
-        if newest_ms >= told_ms - told_ms % self._hop_ms + self._closes_after_ms:
+        hop_ms = self._hop_ms
+        if newest_ms >= told_ms - told_ms % hop_ms + self._closes_after_ms:
             return self._count_late(target, fact)
         if clock_ms > target.clock_ms:
-            self._advance(fact.target_id, target, clock_ms)
+            target.clock_ms = clock_ms
+            if clock_ms >= target.next_ms:
+                self._advance(target_id, target)
+        start_ms = fact.start_ms
+        first = start_ms - start_ms % hop_ms
+        window = target.windows.get(first)
+        if (
+            window is None
+            or not self._tumbling
+            or not start_ms <= fact.end_ms <= window.end_ms
+            or not self._floor_ms <= first <= target.clock_ms < first + self._kept_for_ms
+            or (known is not None and known[1] != window.alone)
+        ):
+            return self._put(target, key, known, fact)
+        # Most lie in one window, which is neither old nor to come.
+        if known is None:
+            window.put_whole(key, fact)
+        else:
+            window.swap(known[0], fact)
+        target.facts[key] = (fact, window.alone)
+        through, offset = window.through, fact.offset
+        if through.get(fact.log, 0) <= offset:
+            through[fact.log] = offset + 1
+        if not window.changed:
+            window.changed = True
+            self._changed.add((target_id, first))
+        return "added"
+
+    def _put(self, target: _Target, key: FactKey, known: Known | None, fact: Fact) -> Outcome:
+        """Into whatever windows it overlaps."""
         starts = self._kept_starts(target, fact)
         if not starts:
             return "dropped"
@@ -198,35 +246,35 @@ class AttentionWindows:
             for start in starts:
                 window = self._window(target, start)
                 window.put(key, fact)
-                self._touch(window, fact, start)
+                self._touch(window, fact)
         else:
-            self._replace(target, key, known, before, fact, starts)
+            self._replace(target, key, known, fact, starts)
         return "added"
 
     def _replace(
-        self, target: _Target, key: FactKey, known: Fact, before: Starts, fact: Fact, starts: Starts
+        self, target: _Target, key: FactKey, known: Known, fact: Fact, starts: Starts
     ) -> None:
-        windows = target.windows
+        windows, (told, before) = target.windows, known
         for start in before:
             window = windows.get(start)
             if window is None or key not in window.members:
                 continue
             if start in starts:
-                window.swap(known, fact)
+                window.swap(told, fact)
             else:
-                window.take(key, known)
-            self._touch(window, fact, start)
+                window.take(key, told)
+            self._touch(window, fact)
         if starts == before:
             return
         for start in starts:
             window = self._window(target, start)
             if key not in window.members:
                 window.put(key, fact)
-                self._touch(window, fact, start)
+                self._touch(window, fact)
 
-    def _touch(self, window: _Window, fact: Fact, start: int) -> None:
+    def _touch(self, window: _Window, fact: Fact) -> None:
         window.reach(fact)
-        self._changed.add((fact.target_id, start))
+        self._mark(fact.target_id, window)
 
     def _count_late(self, target: _Target, fact: Fact) -> Outcome:
         start = self._last_start(max(fact.start_ms, fact.end_ms - 1))
@@ -236,41 +284,47 @@ class AttentionWindows:
         if fact.key in window.late:
             return "repeated"
         window.late.add(fact.key)
-        window.reach(fact)
-        self._changed.add((fact.target_id, start))
+        self._touch(window, fact)
         return "late"
 
     def changed(self) -> list[AttentionWindow]:
         """The windows that changed since the last call."""
         rows = self._leaving
         self._leaving = []
+        targets = self._targets
         for target_id, start in sorted(self._changed):
-            rows.append(self._row(target_id, start))
+            target = targets[target_id]
+            window = target.windows[start]
+            window.changed = False
+            rows.append(_row(target_id, target, window))
         self._changed.clear()
         return rows
 
     def mark_all_changed(self) -> None:
         """All windows that are kept will be told (again)."""
         self._leaving = []
-        self._changed = {
-            (target_id, start)
-            for target_id, target in self._targets.items()
-            for start in target.windows
-        }
+        for target_id, target in self._targets.items():
+            for window in target.windows.values():
+                self._mark(target_id, window)
 
     def mark_changed(self, rows: list[AttentionWindow]) -> None:
         """`rows` could not be told: they will be told again."""
         for row in rows:
             target = self._targets.get(row.target_id)
-            if target is not None and row.window_start_ms in target.windows:
-                self._changed.add((row.target_id, row.window_start_ms))
-            else:
+            window = None if target is None else target.windows.get(row.window_start_ms)
+            if window is None:
                 self._leaving.append(row)
+            else:
+                self._mark(row.target_id, window)
+
+    def _mark(self, target_id: str, window: _Window) -> None:
+        window.changed = True
+        self._changed.add((target_id, window.start_ms))
 
     def _window(self, target: _Target, start: int) -> _Window:
         window = target.windows.get(start)
         if window is None:
-            window = target.windows[start] = _Window(start, start + self._window_ms)
+            window = target.windows[start] = _Window(start, start + self._window_ms, (start,))
         return window
 
     def _last_start(self, at_ms: int) -> int:
@@ -298,14 +352,8 @@ class AttentionWindows:
         """The kept windows that `fact` overlaps: at the most those of `keep_ms` and those after the
         target's clock, however long the fact claims to be.
         """
-        start_ms, end_ms, hop, window_ms = fact.start_ms, fact.end_ms, self._hop_ms, self._window_ms
-        first = start_ms - start_ms % hop
-        if hop == window_ms and start_ms <= end_ms <= first + hop:
-            # Most lie in one window, and that one is neither old nor to come.
-            clock_ms = target.clock_ms
-            kept = self._floor_ms <= first <= clock_ms < first + window_ms + self._keep_ms
-            return (first,) if kept or self._is_kept(target, first, fact.told_at_ms) else ()
-        first = max(start_ms, target.clock_ms - self._keep_ms - window_ms)
+        start_ms, end_ms, window_ms = fact.start_ms, fact.end_ms, self._window_ms
+        first = max(start_ms, target.clock_ms - self._kept_for_ms)
         # A time after the frame that told it is a mistake, and must not make windows.
         last = max(start_ms, min(end_ms - 1, fact.told_at_ms))
         return tuple(
@@ -315,40 +363,38 @@ class AttentionWindows:
             and overlaps(fact, start, start + window_ms)
         )
 
-    def _advance(self, target_id: str, target: _Target, clock_ms: int) -> None:
-        """Moves the target's clock and lets go of the windows that are over for good."""
-        hop_ms, before_ms = self._hop_ms, target.clock_ms
-        target.clock_ms = clock_ms
-        if clock_ms - clock_ms % hop_ms <= before_ms - before_ms % hop_ms:
-            return
-        over_ms = clock_ms - self._window_ms - self._keep_ms
+    def _advance(self, target_id: str, target: _Target) -> None:
+        """The clock has come to the next window: lets go of those that are over for good."""
+        clock_ms = target.clock_ms
+        target.next_ms = clock_ms - clock_ms % self._hop_ms + self._hop_ms
+        over_ms = clock_ms - self._kept_for_ms
         for start in [start for start in target.windows if start <= over_ms]:
-            if (target_id, start) in self._changed:
-                self._leaving.append(self._row(target_id, start))
-                self._changed.discard((target_id, start))
             windows = target.windows
-            for key in windows.pop(start).members:
+            window = windows.pop(start)
+            if window.changed:
+                self._leaving.append(_row(target_id, target, window))
+                self._changed.discard((target_id, start))
+            for key in window.members:
                 starts = target.facts[key][1]
                 if not any(each in windows for each in starts):
                     del target.facts[key]
 
-    def _row(self, target_id: str, start: int) -> AttentionWindow:
-        target = self._targets[target_id]
-        window = target.windows[start]
-        return AttentionWindow(
-            store_id=target.store_id,
-            area_id=target.area_id,
-            target_id=target_id,
-            target_kind=target.target_kind,
-            window_start_ms=window.start_ms,
-            window_end_ms=window.end_ms,
-            gross_impressions=len(window.present),
-            ots=len(window.seeing) if window.measured else None,
-            watchers=len(window.watching),
-            attention_ms=window.attention_ms,
-            dwell_ms=window.dwell_ms,
-            late=len(window.late),
-            through_offset=sum(window.through.values()),
-            # Who was there and saw, or looked, was measured; of nobody at all nothing is missing.
-            watchers_measured=bool(window.watching or window.measured or not window.present),
-        )
+
+def _row(target_id: str, target: _Target, window: _Window) -> AttentionWindow:
+    return AttentionWindow(
+        store_id=target.store_id,
+        area_id=target.area_id,
+        target_id=target_id,
+        target_kind=target.target_kind,
+        window_start_ms=window.start_ms,
+        window_end_ms=window.end_ms,
+        gross_impressions=len(window.present),
+        ots=len(window.seeing) if window.measured else None,
+        watchers=len(window.watching),
+        attention_ms=window.attention_ms,
+        dwell_ms=window.dwell_ms,
+        late=len(window.late),
+        through_offset=sum(window.through.values()),
+        # Who was there and saw, or looked, was measured; of nobody at all nothing is missing.
+        watchers_measured=bool(window.watching or window.measured or not window.present),
+    )

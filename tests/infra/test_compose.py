@@ -22,7 +22,9 @@ from typer.testing import CliRunner
 
 from infra.commands.runtime import settings_of
 from infra.commands.tree import app
+from infra.db.upkeep import UpkeepSettings
 from infra.layouts import load_layout
+from infra.receipts.settings import ReceiptsSettings
 from infra.settings import ContentSettings, ExperimentSettings, PlaceSettings
 from infra.simulator.settings import SimulatorSettings
 from infra.web.settings import WebSettings
@@ -44,7 +46,8 @@ REQUIRED = {
 #: What each command reads of its environment.
 SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "topics": (KafkaSettings, PlaceSettings),
-    "db": (PlaceSettings,),
+    "db": (UpkeepSettings, PlaceSettings),
+    "receipts": (ReceiptsSettings, PlaceSettings),
     "gateway": (GatewaySettings, PlaceSettings, SimulatorSettings),
     "till": (SimulatorSettings, PlaceSettings),
     "react": (ReactSettings, ExperimentSettings, ContentSettings, PlaceSettings),
@@ -166,7 +169,7 @@ def test_what_is_waited_for_can_be_healthy(services: dict[str, Service]) -> None
 
 def test_ports_are_published_on_this_machine_alone(services: dict[str, Service]) -> None:
     published = {n: p for n, s in services.items() for p in s.get("ports", [])}
-    assert set(published) == {"kafka", "grafana", "player", "web"}
+    assert set(published) == {"kafka", "grafana", "player", "receipts", "web"}
     assert {port["host_ip"] for port in published.values()} == {"127.0.0.1"}
 
 
@@ -203,7 +206,7 @@ def test_the_file_of_a_secret_is_made_by_the_script(resolved: dict[str, Any]) ->
         assert Path(secret["file"]).parent == ROOT / "secrets"
         who, _, kind = Path(secret["file"]).name.partition("_")
         assert who in script.read_text()
-        assert kind in {"password", "service", "urls"}
+        assert kind in {"password", "service", "urls", "token"}
 
 
 def test_secrets_are_made_once(tmp_path: Path) -> None:
@@ -219,7 +222,7 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert set(first) == set(data["secrets"])
     passwords = [text for name, text in first.items() if name.endswith("_password")]
     assert len(set(passwords)) == len(passwords) == 4
-    assert {len(text) for text in passwords} == {48}
+    assert {len(text) for text in [*passwords, first["receipts_token"]]} == {48}
     assert made() == {**first, ".gitignore": "*\n"}
     assert folder.stat().st_mode & 0o777 == 0o700
 
@@ -242,8 +245,8 @@ def test_the_chain_on_one_machine_starts_the_same_commands(ours: dict[str, Servi
 
     processes = {c.name or c.callback.__name__ for c in _processes()} | {"player"}  # a group
     words = [word for s in ours.values() for word in s["command"][1:]]
-    assert {s["command"][1] for s in ours.values()} == {*processes, "topics", "db"}
-    tree = ast.parse((ROOT / "infra" / "chain.py").read_text())
+    assert {s["command"][1] for s in ours.values()} == {*processes, "topics", "db", "receipts"}
+    tree = ast.parse((ROOT / "infra" / "chain" / "parts.py").read_text())
     told = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert {"-m", "infra"} <= told
     assert processes <= told

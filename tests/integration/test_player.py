@@ -80,14 +80,13 @@ class Broker:
 
     async def plays(self) -> list[Play]:
         """Every proof of this test's screen that the topic holds, in order."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
         await consumer.start()
         try:
             await consumer.topics()
             numbers = consumer.partitions_for_topic(PLAY.name)
             partitions = [TopicPartition(PLAY.name, n) for n in numbers]
             consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
             ends = await consumer.end_offsets(partitions)
             plays: list[Play] = []
             while any([await consumer.position(p) < ends[p] for p in partitions]):

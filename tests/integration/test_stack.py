@@ -137,12 +137,13 @@ async def test_a_record_survives_the_death_of_the_broker(stack: EmbeddedStack) -
     # Its log is saved once a second.
     await asyncio.sleep(2.0)
     await _kill_and_wait(stack, "broker")
-    consumer = AIOKafkaConsumer(bootstrap_servers=stack.broker.bootstrap)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=stack.broker.bootstrap, auto_offset_reset="earliest"
+    )
     await consumer.start()
     try:
         partition = TopicPartition("vision.gaze.v1", sent.partition)
         consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
         record = await consumer.getone()
         assert (record.key, record.value) == (b"main", b"value")
     finally:

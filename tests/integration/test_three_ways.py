@@ -592,7 +592,7 @@ FIGURES = {
     ),
     "monday": (*SALES, "gross_impressions", "watchers", "attention_ms"),
 }  # fmt: skip
-TABLES = {
+TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "today": {
         "zones": (
             "zone", "gross_impressions", "watchers", "conversion_ratio", "attention_ms",

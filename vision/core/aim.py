@@ -15,7 +15,7 @@ Reference: Rabiner, "A tutorial on hidden Markov models", 1989 (the forward recu
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -85,14 +85,23 @@ _NOTHING = (
     _grid((-78.0, -71.0, -64.0, -57.0, 57.0, 64.0, 71.0, 78.0), (-10.0, -5.0, 0.0)),
     _grid(tuple(range(-90, 91, 15)), tuple(range(-40, 21, 10))),
 )
-_SIZES = [grid.shape[1] for grid in _NOTHING]
+_SIZES = np.array([grid.shape[1] for grid in _NOTHING])
+_STARTS = np.cumsum(_SIZES) - _SIZES
 _LOOKS = np.concatenate(_NOTHING, axis=1)
+
+#: How often those four are, with each direction of the chest: of who stands, and of a walker; and
+#: how usual it is that the chest points there.
+_OFTEN = np.array([[0.0, _DOWN, _ASIDE, _ANYWHERE]] * len(_CHESTS) + [[_AHEAD, 0, 0, _ANYWHERE]])
+_IDLE = _OFTEN.sum(axis=1)
+_TURNED = np.array(_CHESTS)
+_USUALLY = np.exp(-0.5 * (_TURNED / _CHEST_USUAL) ** 2)
+_USUALLY /= _USUALLY.sum()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Goals:
-    """What can be looked at: `names`, `places` (T, N, 3) on each in metres, one of its corners and
-    the unit `normals` (T, 3) towards its viewers.
+    """What can be looked at: `names`, `places` (3, T * N) on them in metres, N on each, one of each
+    one's corners and the unit `normals` (T, 3) towards its viewers.
     """
 
     names: tuple[str, ...]
@@ -116,7 +125,10 @@ def goals_of(targets: tuple[tuple[str, Corners], ...]) -> Goals:
         corners.append(a)
         normals.append(normal / max(float(np.linalg.norm(normal)), 1e-9))
     return Goals(
-        tuple(name for name, _ in targets), np.array(places), np.array(corners), np.array(normals)
+        tuple(name for name, _ in targets),
+        np.ascontiguousarray(np.concatenate(places).T),
+        np.array(corners),
+        np.array(normals),
     )
 
 
@@ -135,14 +147,15 @@ class Bearing:
 class Belief:
     """What somebody looks at: `odds` by target, calibrated, after the picture of `at_ms`.
 
-    `carried` goes into the next picture: for each target, and "" for nothing, how probable it is
-    together with each direction of the chest. `yaw_deg`: where the head pointed.
+    `carried` goes into the next picture: (C, T + 1), for each direction of the chest, how probable
+    it is together with each of `names`, and last with nothing. `yaw_deg`: where the head pointed.
     """
 
     at_ms: int
     yaw_deg: float
-    odds: Mapping[str, float] = field(default_factory=dict)
-    carried: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    odds: Mapping[str, float]
+    names: tuple[str, ...]
+    carried: Floats
 
 
 def believe(before: Belief | None, bearing: Bearing, goals: Goals, gaze_sigma_deg: float) -> Belief:
@@ -150,19 +163,15 @@ def believe(before: Belief | None, bearing: Bearing, goals: Goals, gaze_sigma_de
 
     `gaze_sigma_deg`: how far eyes stray from the head; the laws are scaled with it.
     """
-    direction = bearing.direction
+    direction, names = bearing.direction, goals.names
     chests, prior, fits = _explained(bearing, goals, gaze_sigma_deg)
-    if before is not None and before.at_ms < direction.at_ms and before.carried:
+    if before is not None and before.at_ms < direction.at_ms:
         chests, prior = _carried(before, direction, goals, chests, prior)
     weights = chests[:, None] * prior
     odds = _whole((weights * fits).sum(axis=0) ** _SOFTEN)
     carried = _whole(weights * fits**_FRESH)
-    return Belief(
-        direction.at_ms,
-        direction.yaw_deg,
-        dict(zip(goals.names, odds.tolist(), strict=False)),
-        {n: tuple(c) for n, c in zip((*goals.names, ""), carried.T.tolist(), strict=True)},
-    )
+    told = dict(zip(names, odds.tolist(), strict=False))
+    return Belief(direction.at_ms, direction.yaw_deg, told, names, carried)
 
 
 def _carried(
@@ -172,18 +181,32 @@ def _carried(
     gone_ms = direction.at_ms - before.at_ms
     turned = abs((direction.yaw_deg - before.yaw_deg + 180.0) % 360.0 - 180.0)
     rested = math.exp(-gone_ms / _REST_MS - turned / _TURN_DEG)
-    nothing = (0.0,) * len(chests)
-    last = np.array([before.carried.get(name, nothing) for name in (*goals.names, "")]).T
+    last = _of(before, goals.names)
     known = last.sum(axis=1)
-    seen = known > 0
-    prior = prior.copy()
-    prior[seen] = rested * last[seen] / known[seen, None] + (1.0 - rested) * prior[seen]
+    if known.all():
+        prior = rested * last / known[:, None] + (1.0 - rested) * prior
+    else:
+        seen, prior = known > 0, prior.copy()
+        prior[seen] = rested * last[seen] / known[seen, None] + (1.0 - rested) * prior[seen]
     stood, stands = float(known[:-1].sum()), float(chests[:-1].sum())
     if stood > 0:
-        kept = math.exp(-gone_ms / _CHEST_MS)
-        own = kept * stands * known[:-1] / stood + (1.0 - kept) * chests[:-1]
-        chests = np.append(own, chests[-1])
+        kept, after = math.exp(-gone_ms / _CHEST_MS), chests.copy()
+        after[:-1] = kept * stands * known[:-1] / stood + (1.0 - kept) * chests[:-1]
+        chests = after
     return chests, prior
+
+
+def _of(before: Belief, names: tuple[str, ...]) -> Floats:
+    """What was carried of these targets and of nothing, (C, T + 1); 0 of those that are new."""
+    if before.names == names:
+        return before.carried
+    last = np.zeros((len(before.carried), len(names) + 1))
+    last[:, -1] = before.carried[:, -1]
+    known = {name: number for number, name in enumerate(before.names)}
+    for number, name in enumerate(names):
+        if name in known:
+            last[:, number] = before.carried[:, known[name]]
+    return last
 
 
 def _whole(weights: Floats) -> Floats:
@@ -203,32 +226,28 @@ def _explained(
     each target, and last for nothing, how often it is looked at, and how well that explains the
     head, (C, T + 1) each.
     """
-    off = goals.places - np.asarray(bearing.head_m)  # (T, N, 3)
-    square = np.einsum("tnk,tnk->tn", off, off)
-    yaws = np.degrees(np.arctan2(off[..., 0], -off[..., 1])).ravel()
-    pitches = np.degrees(np.arctan2(off[..., 2], np.hypot(off[..., 0], off[..., 1]))).ravel()
-    before = np.einsum("ij,ij->i", np.asarray(bearing.head_m) - goals.corners, goals.normals) > 0
-    near = before / (_NEAR_M2 + square.mean(axis=1))
-    near = near / max(float(near.sum()), 1e-9)
+    targets = len(goals.names)
+    x, y, z = goals.places - np.array(bearing.head_m)[:, None]  # (T * N,) each
+    level = x * x + y * y
+    away = (level + z * z).reshape(targets, -1)
+    yaws = np.degrees(np.arctan2(x, -y))
+    pitches = np.degrees(np.arctan2(z, np.sqrt(level)))
+    before = ((np.array(bearing.head_m) - goals.corners) * goals.normals).sum(axis=1) > 0
+    near = before / (_NEAR_M2 + away.sum(axis=1) / away.shape[1])
+    near /= max(float(near.sum()), 1e-9)
     faced = -(near @ goals.normals)
     likely, chests, sigmas = _chests(bearing, math.degrees(math.atan2(faced[0], -faced[1])))
     count, rows = len(yaws), len(chests)
-    gaze_yaw = np.empty((rows, count + _LOOKS.shape[1]))
-    gaze_yaw[:, :count] = yaws
-    gaze_yaw[:, count:] = chests[:, None] + _LOOKS[0]
-    gaze_pitch = np.concatenate([pitches, _LOOKS[1]])
-    fits = _fits(bearing, gaze_yaw, gaze_pitch, chests[:, None], sigmas[:, None], gaze_sigma_deg)
-    on_targets = fits[:, :count].reshape(rows, *square.shape).mean(axis=2)  # (C, T)
-    ends = np.cumsum(_SIZES)[:-1]
-    elsewhere = [part.mean(axis=1) for part in np.split(fits[:, count:], ends, axis=1)]
-    often = np.array(
-        [[0.0, _DOWN, _ASIDE, _ANYWHERE]] * (rows - 1) + [[_AHEAD, 0.0, 0.0, _ANYWHERE]]
-    )
-    idle = often.sum(axis=1)
-    on_nothing = (often * np.array(elsewhere).T).sum(axis=1) / idle
-    prior = np.column_stack([np.tile(_TARGETS * near, (rows, 1)), idle])
+    fits = _fits(bearing, yaws, pitches, chests[:, None], sigmas[:, None], gaze_sigma_deg)
+    found, prior = np.empty((rows, targets + 1)), np.empty((rows, targets + 1))
+    on_targets = fits[:, :count].reshape(rows, targets, -1)
+    np.divide(on_targets.sum(axis=2), on_targets.shape[2], out=found[:, :-1])
+    elsewhere = np.add.reduceat(fits[:, count:], _STARTS, axis=1) / _SIZES
+    np.divide((_OFTEN * elsewhere).sum(axis=1), _IDLE, out=found[:, -1])
+    prior[:, :-1] = _TARGETS * near
+    prior[:, -1] = _IDLE
     prior /= prior.sum(axis=1, keepdims=True)
-    return likely, prior, np.column_stack([on_targets, on_nothing])
+    return likely, prior, found
 
 
 def _chests(bearing: Bearing, faced_deg: float) -> tuple[Floats, Floats, Floats]:
@@ -237,39 +256,60 @@ def _chests(bearing: Bearing, faced_deg: float) -> tuple[Floats, Floats, Floats]
     x, y = bearing.velocity or (0.0, 0.0)
     speed = math.hypot(x, y)
     walks = 1.0 / (1.0 + math.exp(min(50.0, (_WALKS - speed) / _WALKS_WITHIN)))
-    along = math.degrees(math.atan2(x, -y)) if speed > 0 else faced_deg
-    wide = math.degrees(math.atan2(_SPEED_SIGMA, max(speed, 0.05)))
-    turned = np.array(_CHESTS)
-    usual = np.exp(-0.5 * (turned / _CHEST_USUAL) ** 2)
-    return (
-        np.append((1.0 - walks) * usual / usual.sum(), walks),
-        np.append(faced_deg + turned, along),
-        np.append(np.full(len(turned), _CHEST_SIGMA), wide),
-    )
+    likely, chests, sigmas = np.empty((3, len(_TURNED) + 1))
+    np.multiply(1.0 - walks, _USUALLY, out=likely[:-1])
+    np.add(faced_deg, _TURNED, out=chests[:-1])
+    sigmas[:-1] = _CHEST_SIGMA
+    likely[-1] = walks
+    chests[-1] = math.degrees(math.atan2(x, -y)) if speed > 0 else faced_deg
+    sigmas[-1] = math.degrees(math.atan2(_SPEED_SIGMA, max(speed, 0.05)))
+    return likely, chests, sigmas
 
 
 def _fits(
     bearing: Bearing,
-    gaze_yaw: Floats,
-    gaze_pitch: Floats,
+    yaws: Floats,
+    pitches: Floats,
     chest: Floats,
     chest_sigma: Floats,
     gaze_sigma_deg: float,
 ) -> Floats:
-    """How well looks (C, N) explain the head, for each chest (C, 1): a density."""
+    """How well looks at places (M,) and then those at nothing explain the head, for each chest
+    (C, 1): a density."""
     direction, part = bearing.direction, gaze_sigma_deg / _USUAL_DEG
     left = (part * _LEFT_DEG) ** 2
     far = _FAR_SHARE * max(0.0, abs(bearing.turn_deg) - _FAR_DEG)
-    shift = (gaze_yaw - chest + 180.0) % 360.0 - 180.0
-    yaw, slope, spread = _head(shift, _COVERS[0], _COVERS_SIGMA[0], part)
-    pitch, _, nods = _head(gaze_pitch, _COVERS[1], _COVERS_SIGMA[1], part)
-    off_yaw = (direction.yaw_deg - chest - yaw + 180.0) % 360.0 - 180.0
-    off_pitch = direction.pitch_deg - pitch
     own_var = (_WIDER * direction.yaw_sigma_deg) ** 2 + far**2 + left
-    yaw_var = own_var + spread**2 + ((1.0 - slope) * chest_sigma) ** 2
-    pitch_var = (_WIDER * direction.pitch_sigma_deg) ** 2 + left + nods**2
-    misfit = off_yaw**2 / yaw_var + off_pitch**2 / pitch_var
-    return np.asarray(np.exp(-0.5 * misfit) / np.sqrt(yaw_var * pitch_var))
+    count, idle = len(yaws), _idle(part)
+    # Of each look: where the head points, how it follows, one variance; then the same up and down.
+    across = np.empty((3, len(chest), count + len(idle[0])))
+    across[:, :, :count] = _head(_wrapped(yaws - chest), _COVERS[0], _COVERS_SIGMA[0], part)
+    across[:, :, count:] = idle[:3, None]
+    upwards = np.empty((2, across.shape[2]))
+    upwards[:, :count] = _head(pitches, _COVERS[1], _COVERS_SIGMA[1], part)[::2]
+    upwards[:, count:] = idle[3:]
+    off_yaw = _wrapped((direction.yaw_deg - chest) - across[0])
+    yaw_var = ((1.0 - across[1]) * chest_sigma) ** 2
+    yaw_var += across[2] ** 2 + own_var
+    pitch_var = (_WIDER * direction.pitch_sigma_deg) ** 2 + left + upwards[1] ** 2
+    misfit = off_yaw**2 / yaw_var
+    misfit += (direction.pitch_deg - upwards[0]) ** 2 / pitch_var
+    misfit *= -0.5
+    return np.asarray(np.exp(misfit, out=misfit) / np.sqrt(yaw_var * pitch_var))
+
+
+@lru_cache(maxsize=16)
+def _idle(part: float) -> Floats:
+    """Of looks at nothing, which go from the chest on, (5, L): as `_head` across, then the head and
+    one sigma up and down."""
+    across = _head(_LOOKS[0], _COVERS[0], _COVERS_SIGMA[0], part)
+    upwards = _head(_LOOKS[1], _COVERS[1], _COVERS_SIGMA[1], part)
+    return np.stack([*across, *upwards[::2]])
+
+
+def _wrapped(angles_deg: Floats) -> Floats:
+    """The same directions, within 180 degrees of 0."""
+    return np.asarray(angles_deg - 360.0 * np.rint(angles_deg / 360.0))
 
 
 def _head(shift: Floats, covers: float, sigma: float, part: float) -> tuple[Floats, Floats, Floats]:

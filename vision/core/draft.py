@@ -14,7 +14,6 @@ from vision.core.body import Body, Sight, advance
 from vision.core.join import Pair, Together
 from vision.core.match import assign, has_left
 from vision.core.person import Person, PersonEvent, Surroundings
-from vision.core.targets import longest_gap_ms
 from vision.core.told import Counts, Scene, SceneOutput, outputs_of
 
 #: Another camera leads once the leading one has not seen the person, or the face, for this long.
@@ -134,7 +133,7 @@ class Draft:
 
     def follow(self, shown: dict[str, tuple[Sight, int]]) -> None:
         """Moves on those whom this camera leads, and takes the lead where it has reason to."""
-        here, at_ms, memory = self.here, self.at_ms, longest_gap_ms(self.around.known)
+        here, at_ms, memory = self.here, self.at_ms, self.around.memory_ms
         for name, person in list(self.people.items()):
             body = person.bodies.get(here)
             if body is None:

@@ -70,6 +70,12 @@ def begin(point: Point, seen: Spread, at_ms: int) -> Floor:
     return Floor(*point, 0.0, 0.0, seen, (0.0, 0.0, 0.0, 0.0), (var, 0.0, var), at_ms)
 
 
+def point_at(floor: Floor, at_ms: int) -> Point:
+    """Where `predict` has somebody."""
+    moved = min(max(0.0, (at_ms - floor.at_ms) / 1000), _STRAIGHT_S)
+    return floor.x + floor.vx * moved, floor.y + floor.vy * moved
+
+
 def predict(floor: Floor, at_ms: int) -> Floor:
     """Where somebody is at `at_ms` if nothing more was seen; the past is not predicted.
 

@@ -129,7 +129,9 @@ def compare(
     seen: set[Pair] = set()
     for row, (name, body) in enumerate(here.items()):
         for column, other in enumerate(names):
-            if two(name, other):
+            # Nothing can be gained from afar, nor lost without evidence: most of a large area.
+            far = all(_is_far(body, b, at_ms) for b in there[other])
+            if (far and pair(name, other) not in pairs) or two(name, other):
                 continue
             fits = [misfit(body, b, at_ms) for b in there[other] if comparable(body, b, at_ms)]
             if fits:
@@ -147,6 +149,16 @@ def compare(
         if now is not None:
             after[key] = now
     return after
+
+
+def _is_far(one: Body, other: Body, at_ms: int) -> bool:
+    """Whether they are so far apart that they are no one person, however badly placed."""
+    if one.place is None or one.place.motion is None:
+        return True
+    if other.place is None or other.place.motion is None:
+        return True
+    a = floors.point_at(one.place.motion, at_ms)
+    return math.dist(a, floors.point_at(other.place.motion, at_ms)) > _GATE_M
 
 
 def part(before: Together | None, body: Body, other: Body, at_ms: int) -> Together | None:

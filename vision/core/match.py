@@ -56,6 +56,9 @@ _VAGUE = 0.06
 #: one of both alone is a wild box or place.
 _MOVED, _JUMPED = 10.0, 36.0
 
+#: More than a place changes by when it is worked out in another way.
+_ROUNDING_M = 1e-6
+
 #: Bodies are no points, bend and turn: one sigma of a place, in metres, beside what is known of it.
 _BODY_M = 0.1
 #: The usual such place: its size makes costs comparable.
@@ -94,10 +97,14 @@ def assign(
         elsewhere: by person, their bodies before other cameras.
     """
     others = elsewhere or {}
-    names = [*bodies, *(name for name in others if name not in bodies)]
-    if not names or not sights:
+    if not sights:
+        return Matches((), 0)
+    at_ms = sights[0].at_ms
+    strangers = [name for name in others if name not in bodies]
+    names = [*bodies, *(n for n in strangers if not _is_away(others[n], sights, reach, at_ms))]
+    if not names:
         return Matches((None,) * len(sights), 0)
-    ways = [_way(n, bodies.get(n), others.get(n, ()), sights[0].at_ms) for n in names]
+    ways = [_way(n, bodies.get(n), others.get(n, ()), at_ms) for n in names]
     # Of two who went under one name the one who was seen last bears it.
     ordered = sorted(bodies, key=lambda name: bodies[name].seen_at_ms)
     bearers = {bodies[name].track_id: name for name in ordered}
@@ -146,6 +153,20 @@ def _way(name: str, body: Body | None, others: Sequence[Body], at_ms: int) -> _W
     picture = motions.predict(body.motion, wander(body.box), at_ms)
     left = not seen and has_left(body, at_ms)
     return _Way(name, body, picture, floor, gone_s, seen, left)
+
+
+def _is_away(bodies: Sequence[Body], sights: Sequence[Sight], reach: float, at_ms: int) -> bool:
+    """Whether `_cost` surely finds that somebody whom this camera does not know is in none of the
+    sights: lost, by the one camera that does, too far away. In a large area most are.
+    """
+    if len(bodies) != 1 or at_ms - bodies[0].seen_at_ms <= FRESH_MS:
+        return False
+    [body] = bodies
+    if body.place is None or body.place.motion is None:
+        return True
+    point = floors.point_at(body.place.motion, at_ms)
+    placed = (sight.place.point_m for sight in sights if sight.place is not None)
+    return all(math.dist(point, each) > reach + _ROUNDING_M for each in placed)
 
 
 def where(bodies: Sequence[Body], at_ms: int) -> tuple[Point, Spread] | None:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 
 from streams.contracts.layout import Point, Polygon
 from vision.core import attention, crossing, dwell
-from vision.core.aim import Bearing, Belief, believe, goals_of
+from vision.core.aim import Bearing, Belief, Goals, believe, goals_of
 from vision.core.attention import Aim, Attention, AttentionRules, Glance
 from vision.core.body import Body, Sight, Track
 from vision.core.crossing import Crosser, DoorLine
 from vision.core.gaze import Corners, Direction, can_see, corners_of
 from vision.core.geometry import CameraModel, Vector, contains
 from vision.core.place import Box, Place, anchor
-from vision.core.targets import SceneRules, Target, before
+from vision.core.targets import SceneRules, Target, before, longest_gap_ms
 
 __all__ = ["Person", "PersonEvent", "Surroundings", "Track"]
 
@@ -98,6 +98,9 @@ PersonEvent = tuple[str, dwell.StayEvent] | attention.GazeEvent | crossing.Cross
 class Surroundings:
     """What a camera sees people with: its own place (None without calibration), what it watches
     (`targets`, `lines`, `staff_areas`), the area's targets all together (`known`), the rules.
+
+    Worked out once, for every picture: `goals`, the targets that the camera measures; `memory_ms`,
+    how long a lost person can matter.
     """
 
     camera: CameraModel | None
@@ -108,6 +111,14 @@ class Surroundings:
     known: Mapping[str, Target] = field(default_factory=dict)
     lines: tuple[DoorLine, ...] = ()
     staff_areas: tuple[Polygon, ...] = ()
+    goals: Goals | None = field(init=False)
+    memory_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        measured = [(name, target) for name, target in self.targets.items() if target.measured]
+        faces = tuple((name, _corners(target)) for name, target in measured)
+        object.__setattr__(self, "goals", goals_of(faces) if faces else None)
+        object.__setattr__(self, "memory_ms", longest_gap_ms(self.known))
 
 
 def observe(
@@ -315,6 +326,8 @@ def _believed(person: Person, sight: Sight, around: Surroundings) -> Belief | No
     head_m, direction, camera = person.head_m, sight.direction, around.camera
     if head_m is None or direction is None or camera is None:
         return person.belief
+    if around.goals is None:
+        return None
     x, y, _ = camera.position_m
     sight_deg = math.degrees(math.atan2(x - head_m[0], head_m[1] - y))
     motion = None if person.place is None else person.place.motion
@@ -324,12 +337,7 @@ def _believed(person: Person, sight: Sight, around: Surroundings) -> Belief | No
         turn_deg=(direction.yaw_deg - sight_deg + 180.0) % 360.0 - 180.0,
         velocity=None if motion is None else (motion.vx, motion.vy),
     )
-    faces = tuple(
-        (name, _corners(target)) for name, target in around.targets.items() if target.measured
-    )
-    if not faces:
-        return None
-    return believe(person.belief, bearing, goals_of(faces), around.rules.gaze_sigma_deg)
+    return believe(person.belief, bearing, around.goals, around.rules.gaze_sigma_deg)
 
 
 def _corners(target: Target) -> Corners:

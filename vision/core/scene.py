@@ -6,6 +6,7 @@ is told (`vision.core.draft`): so nobody is counted twice, and no camera waits f
 without a calibration share nothing but the scene.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,6 @@ from vision.core.targets import (
     Target,
     attention_rules,
     lines_of,
-    longest_gap_ms,
     targets_of,
 )
 from vision.core.told import (
@@ -97,7 +97,7 @@ def surroundings(
 
 def memory_ms(around: Surroundings) -> int:
     """How long a lost person can matter: the longest gap window."""
-    return longest_gap_ms(around.known)
+    return around.memory_ms
 
 
 def step(
@@ -168,18 +168,19 @@ def audience(scene: Scene, at_ms: int, around: Surroundings) -> list[TargetCount
     """For each target that the camera watches who is before it now, and who of them looks at it,
     of the people whom it leads: what the cameras of an area say adds up.
     """
-    there = people_there(scene, at_ms, around.camera_id)
-    mine = [p for p in scene.people.values() if p.leader == around.camera_id and not p.doubted]
+    people: Counter[str] = Counter()
+    watchers: Counter[str] = Counter()
+    attention_ms: Counter[str] = Counter()
+    for person in people_there(scene, at_ms, around.camera_id):
+        stays = person.stays.items()
+        people.update(name for name, stay in stays if at_ms - stay.seen_at_ms <= _THERE_MS)
+        if person.attention.gaze is not None:
+            watchers[person.attention.gaze.target_id] += 1
+    for person in scene.people.values():
+        gaze = person.attention.gaze
+        if person.leader == around.camera_id and not person.doubted and gaze is not None:
+            attention_ms[gaze.target_id] += attention_so_far(person.attention, gaze.target_id)
     return [
-        TargetCount(
-            target,
-            people=sum(
-                name in p.stays and at_ms - p.stays[name].seen_at_ms <= _THERE_MS for p in there
-            ),
-            watchers=sum(
-                p.attention.gaze is not None and p.attention.gaze.target_id == name for p in there
-            ),
-            attention_ms=sum(attention_so_far(p.attention, name) for p in mine),
-        )
+        TargetCount(target, people.get(name, 0), watchers.get(name, 0), attention_ms.get(name, 0))
         for name, target in around.targets.items()
     ]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from signage.core.pacing import Pacing, may_change
+from signage.core.eligibility import made_for
+from signage.core.pacing import may_change
 from signage.core.policy import RuleSettings
 from signage.core.rule import leader
 from streams.contracts.layout import Zone
@@ -18,7 +19,6 @@ from streams.core import attention_now
 from streams.core.attention_now import AreaState
 
 Why = Literal["minimum display", "another zone leads", "on show already"]
-ON_SHOW: Why = "on show already"
 
 #: As the processor looks at attention by default.
 _WINDOW_MS = _SILENCE_MS = 3_000
@@ -101,12 +101,12 @@ class Holding:
             shown_reason=shown.reason,
         )
         first = self._leader(moment)
-        if first is None or first.zone_id != gaze.target_id:
+        if first is not None and first.zone_id != gaze.target_id:
             return "another zone leads"
         if shown.creative_id in self._made_for(zone):
-            return ON_SHOW if shown.reason == "attention" else None
-        pacing: Pacing = self.settings.pacing
-        return None if may_change(moment, "attention", pacing) else "minimum display"
+            return "on show already" if shown.reason == "attention" else None
+        free = may_change(moment, "attention", self.settings.pacing)
+        return None if free else "minimum display"
 
     def _at(self, screen_id: str, at_ms: int) -> OnShow | None:
         history = sorted(self._shown.get(screen_id, []), key=lambda each: each.from_ms)
@@ -124,7 +124,7 @@ class Holding:
         )
 
     def _made_for(self, zone: Zone) -> set[str]:
-        return {c.creative_id for c in self.creatives if zone.category in c.categories}
+        return {c.creative_id for c in self.creatives if made_for(c, zone)}
 
     def _zones_of(self, area_id: str) -> list[Zone]:
         return [zone for zone in self.zones if zone.area_id == area_id]

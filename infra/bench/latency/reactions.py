@@ -1,10 +1,10 @@
 """Reactions out of the log and the simulated store's truth. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infra.bench.latency.holding import ON_SHOW, Holding, OnShow, Why
+from infra.bench.latency.holding import Holding, Why
 from infra.simulator.truth import TrueGaze
 from streams.contracts.signage import Decision, Play
 from streams.contracts.vision import Audience, Gaze, GazeBatch
@@ -136,8 +136,8 @@ def _glance(gaze: Gaze | None, captured_ms: int, glances: Iterable[TrueGaze]) ->
 def floor_ms(
     glance: TrueGaze, pictures_ms: Sequence[int], fixation_ms: int, model_ms: float
 ) -> float | None:
-    """From the true beginning of a glance to the earliest moment at which anything could know of the
-    fixation: the first picture that another one of the same glance precedes, and in which the
+    """From the true beginning of a glance to the earliest moment at which anything could know of
+    the fixation: the first picture that another one of the same glance precedes, and in which the
     fixation time has passed, and the model's answer to it. None where there is no such picture.
 
     >>> look = TrueGaze(person_id="p", target_id="t", target_kind="zone",
@@ -149,6 +149,3 @@ def floor_ms(
     """
     telling = [at for at in pictures_ms[1:] if at - glance.started_at_ms >= fixation_ms]
     return telling[0] - glance.started_at_ms + model_ms if telling else None
-
-
-__all__ = ["ON_SHOW", "Callable", "Log", "OnShow", "Reaction", "floor_ms"]
