@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from infra.errors import UserError
+from signage.partitions import partitions_of
 from streams.contracts import codec
 from streams.contracts.errors import UndecodableError
 from streams.contracts.topics import Topic
@@ -33,13 +34,12 @@ async def latest(bootstrap: str, topic: Topic) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         await consumer.start()
-        if topic.name not in await consumer.topics():
+        places = (await partitions_of(bootstrap, topic.name))[topic.name]
+        if not places:
             raise UserError(
                 f"the broker at {bootstrap} has no topic {topic.name}; make the topics with "
                 "`smartstore topics create`, or name another broker"
             )
-        numbers = sorted(consumer.partitions_for_topic(topic.name) or ())
-        places = [TopicPartition(topic.name, number) for number in numbers]
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         await consumer.seek_to_beginning(*places)

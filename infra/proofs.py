@@ -1,11 +1,11 @@
 """Reads the proofs of play that a broker holds, as they were sent, and those of a database."""
 
 import psycopg
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
 from infra.errors import UserError
+from signage.partitions import partitions_of
 from streams.contracts.topics import PLAY
 from streams.kafka_log import Record, read_ranges, side_consumer
 
@@ -26,9 +26,7 @@ async def read_proofs(bootstrap: str) -> list[bytes]:
 
     try:
         async with side_consumer(bootstrap) as side:
-            await side.topics()
-            numbers = sorted(side.partitions_for_topic(PLAY.name) or ())
-            places = [TopicPartition(PLAY.name, number) for number in numbers]
+            places = (await partitions_of(bootstrap, PLAY.name))[PLAY.name]
             begins = await side.beginning_offsets(places)
             ends = await side.end_offsets(places)
             for place in places:

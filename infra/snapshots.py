@@ -1,10 +1,11 @@
 """Puts the whole snapshots into their compacted topics: the layout of a store, the creatives."""
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from infra.errors import UserError
 from signage.catalogue import load_catalogue
+from signage.partitions import partitions_of
 from streams.contracts import topics
 from streams.contracts.codec import record
 from streams.contracts.layout import StoreLayout
@@ -45,7 +46,6 @@ async def publish_snapshots(
 async def _ever_held(bootstrap: str, topic: str) -> bool:
     """Whether a record was ever written to `topic`; compaction does not hide it."""
     async with side_consumer(bootstrap) as side:
-        await side.topics()  # asks the broker
-        partitions = [TopicPartition(topic, n) for n in side.partitions_for_topic(topic) or ()]
+        partitions = (await partitions_of(bootstrap, topic))[topic]
         ends = await side.end_offsets(partitions) if partitions else {}
     return any(ends.values())

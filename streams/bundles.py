@@ -10,6 +10,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams.fetching import FetchingThread
 from streams.ports import Incoming
 
 #: A bundle of records is full with so many bytes: some milliseconds of work, so that the others on
@@ -24,7 +25,7 @@ class Bundles(DefaultSchedulingStrategy):
     def __init__(self) -> None:
         """It keeps nothing."""
 
-    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
+    def iterate(self, records: Mapping[TP, list[Incoming]]) -> Iterator[tuple[TP, Any]]:
         """The bundles of all partitions, one of each at a time."""
         turns = [(tp, _bundles(found)) for tp, found in records.items()]
         while turns:
@@ -33,13 +34,13 @@ class Bundles(DefaultSchedulingStrategy):
             yield from ((tp, bundle) for tp, _, bundle in turn if bundle)
 
 
-def _bundles(records: Sequence[Any]) -> Iterator[list[Incoming]]:
+def _bundles(records: Sequence[Incoming]) -> Iterator[list[Incoming]]:
     bundle: list[Incoming] = []
     size = 0
-    for r in records:
-        value = r.value
+    for record in records:
+        value = record.value
         size += _RECORD_BYTES if value is None else _RECORD_BYTES + len(value)
-        bundle.append(Incoming(r.topic, r.partition, r.offset, r.key, value, r.timestamp))
+        bundle.append(record)
         if size >= _BUNDLE_BYTES:
             yield bundle
             bundle, size = [], 0
@@ -57,6 +58,9 @@ class BundlingConsumer(driver.Consumer):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.scheduler = Bundles()
+
+    def _new_consumer_thread(self) -> FetchingThread:
+        return FetchingThread(self, loop=self.loop, beacon=self.beacon)
 
     def on_buffer_full(self, tp: TP) -> None:
         """Lets the reader wait for the agents; Faust's own way sleeps for a second."""

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from streams.bundles import BundlingConsumer
+from streams.fetching import FetchingThread
 from streams.metrics import Handled, Standing, Telling, exposed
 from streams.sending import BatchingProducer
 from streams.settings import ProcessorSettings
@@ -101,6 +102,10 @@ class StoringConsumer(BundlingConsumer):
             if end is not None:
                 lags[tp.topic, tp.partition] = max(0, end - stored.get((tp.topic, tp.partition), 0))
         return lags
+
+    def caught_up(self) -> bool:
+        """Whether all that the last fetches told of has been handed to the agents."""
+        return cast(FetchingThread, self._thread).caught_up()
 
     async def store(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Stores these offsets for the group, also lower ones than it had; reading starts there."""

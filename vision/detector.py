@@ -18,11 +18,11 @@ from typing import Any, Self, TypeVar
 
 import cv2
 import numpy as np
-from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from vision.errors import DetectorError, DetectorRefused
+from vision.inference import InferenceCall, Tensors, request, shared_request
 from vision.ports import Detections, DetectorInfo, Image
 from vision.settings import GatewaySettings
 from vision.shared import SharedFrames
@@ -48,6 +48,8 @@ _FINAL = ("StatusCode.INVALID_ARGUMENT", "StatusCode.UNIMPLEMENTED")
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
 
+_NOT_OPEN = "the detector is not open; use it in `async with`"
+
 T = TypeVar("T")
 
 
@@ -65,11 +67,13 @@ class TritonDetector:
         self._owner = owner
         self._jitter = jitter or random.Random()  # noqa: S311  spreads retries, hides nothing
         self._client: InferenceServerClient | None = None
+        self._inference: InferenceCall | None = None
         self._shared: SharedFrames | None = None
 
     async def __aenter__(self) -> Self:
-        """Make the client; the connection is made by the first request."""
+        """Make the clients; the connection, which they share, is made by the first request."""
         self._client = InferenceServerClient(self._settings.triton, channel_args=_CHANNEL)
+        self._inference = InferenceCall(self._settings.triton, _CHANNEL)
         if self._settings.image_format == "shared":
             self._shared = SharedFrames(
                 self._client, self._settings.shm_prefix, self._owner, self._timeout_s
@@ -86,22 +90,21 @@ class TritonDetector:
         if self._shared is not None:
             await self._shared.close()
             self._shared = None
+        if self._inference is not None:
+            await self._inference.close()
+            self._inference = None
         if self._client is not None:
             await self._client.close()
             self._client = None
 
     async def detect(self, image: Image) -> Detections:
         """The people in `image`, (H, W, 3) uint8 BGR. Raises DetectorError."""
-        outputs = [InferRequestedOutput(name) for name in _OUTPUTS]
 
-        async def ask() -> Any:
-            async with self._request(image) as request:
-                return await self._connected.infer(
-                    self._settings.detector_model,
-                    [request],
-                    outputs=outputs,
-                    client_timeout=self._timeout_s,
-                )
+        async def ask() -> Tensors:
+            if self._inference is None:
+                raise DetectorRefused(_NOT_OPEN)
+            async with self._request(image) as asked:
+                return await self._inference.infer(asked, self._timeout_s)
 
         return _read(await self._until_deadline(ask))
 
@@ -123,7 +126,7 @@ class TritonDetector:
     @property
     def _connected(self) -> InferenceServerClient:
         if self._client is None:
-            raise DetectorRefused("the detector is not open; use it in `async with`")
+            raise DetectorRefused(_NOT_OPEN)
         return self._client
 
     @property
@@ -131,24 +134,32 @@ class TritonDetector:
         return self._settings.infer_timeout_ms / 1000
 
     @asynccontextmanager
-    async def _request(self, image: Image) -> AsyncIterator[InferInput]:
-        """The frame as an input, valid inside."""
+    async def _request(self, image: Image) -> AsyncIterator[bytes]:
+        """What is asked of the frame, valid inside."""
+        model = self._settings.detector_model
         if self._settings.image_format == "jpeg":
             yield await self._jpeg(image)
             return
         if self._shared is not None and self._shared.usable:
-            async with self._shared.holding(image) as shared:
-                yield _raw(image) if shared is None else shared
+            async with self._shared.holding(image) as region:
+                if region is None:
+                    yield self._raw(image)
+                else:
+                    shape = (1, *image.shape)
+                    yield shared_request(model, _OUTPUTS, region, shape, image.nbytes)
             return
-        yield _raw(image)
+        yield self._raw(image)
 
-    async def _jpeg(self, image: Image) -> InferInput:
+    async def _jpeg(self, image: Image) -> bytes:
         # Encoding 1080p takes some 8 ms: not on the event loop.
         quality = [cv2.IMWRITE_JPEG_QUALITY, self._settings.jpeg_quality]
         _, encoded = await asyncio.to_thread(cv2.imencode, ".jpg", image, quality)
-        request = InferInput("JPEG", [1, 1], "BYTES")
-        request.set_data_from_numpy(np.array([[encoded.tobytes()]], dtype=np.object_))
-        return request
+        content = len(encoded).to_bytes(4, "little") + encoded.tobytes()
+        return request(self._settings.detector_model, _OUTPUTS, "JPEG", "BYTES", (1, 1), content)
+
+    def _raw(self, image: Image) -> bytes:
+        shape, content = (1, *image.shape), image.tobytes()
+        return request(self._settings.detector_model, _OUTPUTS, "IMAGE", "UINT8", shape, content)
 
     async def _until_deadline(self, ask: Callable[[], Awaitable[T]]) -> T:
         deadline_s = time.monotonic() + self._settings.infer_deadline_ms / 1000
@@ -175,17 +186,11 @@ class TritonDetector:
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
 
-def _raw(image: Image) -> InferInput:
-    request = InferInput("IMAGE", [1, *image.shape], "UINT8")
-    request.set_data_from_numpy(np.ascontiguousarray(image)[None])
-    return request
-
-
-def _read(result: Any) -> Detections:
+def _read(found: Tensors) -> Detections:
     """The detections of an answer. Raises DetectorError where it breaks the contract."""
-    tensors = [result.as_numpy(name) for name in _OUTPUTS]
-    if any(tensor is None for tensor in tensors):
+    if any(name not in found for name in _OUTPUTS):
         raise DetectorError(f"the detector's answer lacks one of {', '.join(_OUTPUTS)}")
+    tensors = [found[name] for name in _OUTPUTS]
     people = int(tensors[0].reshape(-1)[0])
     wanted = ((1, people), (1, people, 4), (1, people, _KEYPOINTS, 3), (1, people, _HEAD))
     parts = [tensor[:, :people] for tensor in tensors[1:] if tensor.ndim > 1]

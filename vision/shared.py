@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tritonclient.grpc import InferInput
 from tritonclient.utils import InferenceServerException
 
 from vision.ports import Image
@@ -78,8 +77,8 @@ class SharedFrames:
         self.usable = _SHM.is_dir()
 
     @asynccontextmanager
-    async def holding(self, image: Image) -> AsyncIterator[InferInput | None]:
-        """The input IMAGE that lies in shared memory; None where Triton refuses to share it.
+    async def holding(self, image: Image) -> AsyncIterator[str | None]:
+        """Triton's name for the region that holds the frame; None where it refuses to share it.
 
         Raises InferenceServerException where Triton does not answer.
         """
@@ -89,9 +88,7 @@ class SharedFrames:
             return
         try:
             np.frombuffer(slot.memory, np.uint8, image.nbytes).reshape(image.shape)[:] = image
-            request = InferInput("IMAGE", [1, *image.shape], "UINT8")
-            request.set_shared_memory(slot.name, image.nbytes)
-            yield request
+            yield slot.name
         finally:
             if slot.generation == self._generation:
                 self._free.append(slot)

@@ -13,6 +13,12 @@ from infra.stack.state import StateFolder
 
 Json = Annotated[Path, typer.Option(help="Write the figures to this JSON file.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the data.")]
+Kafka = Annotated[
+    str | None,
+    typer.Option(
+        help="A broker of yours, host:port, without topics of ours; else the embedded one."
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -85,6 +91,7 @@ def chaos(
     rate: Annotated[
         float, typer.Option(min=10.0, help="Events a second of the history, before repeats.")
     ] = 60.0,
+    kafka: Kafka = None,
 ) -> None:
     """Kills workers, sink, database and connections; do the tables equal a batch computation?"""
     from infra.bench.chaos.bench import Plan, bench_chaos
@@ -92,7 +99,7 @@ def chaos(
 
     console = Console(highlight=False, soft_wrap=True)
     settings = settings_of(StackSettings)
-    plan = Plan(seconds=60 * minutes, seed=seed, events_per_s=rate)
+    plan = Plan(seconds=60 * minutes, seed=seed, events_per_s=rate, kafka=kafka)
     with StateFolder(settings.state) as state, console.status("starting") as status:
         report = asyncio.run(bench_chaos(state, settings, plan, status.update))
     write_report(report, json)
@@ -119,6 +126,7 @@ def rebalance(
     rate: Annotated[
         float, typer.Option(min=10.0, help="Events a second of the history, before repeats.")
     ] = 60.0,
+    kafka: Kafka = None,
 ) -> None:
     """Kills one of several workers every 20 s; how long is a partition silent, and is all right?"""
     from infra.bench.chaos.bench import Plan
@@ -127,7 +135,7 @@ def rebalance(
 
     console = Console(highlight=False, soft_wrap=True)
     settings = settings_of(StackSettings)
-    plan = Plan(seconds=60 * minutes, seed=seed, events_per_s=rate)
+    plan = Plan(seconds=60 * minutes, seed=seed, events_per_s=rate, kafka=kafka)
     with StateFolder(settings.state) as state, console.status("starting") as status:
         report = asyncio.run(bench_rebalance(state, settings, plan, workers, status.update))
     write_report(report, json)

@@ -1,9 +1,10 @@
 """The plans on their topic: told, and the newest of each store read back."""
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from infra.experiment.errors import ExperimentError
+from signage.partitions import partitions_of
 from streams.contracts.codec import decode, record
 from streams.contracts.errors import ContractError
 from streams.contracts.experiment import ExperimentPlan
@@ -50,14 +51,12 @@ async def newest(bootstrap: str) -> dict[str, ExperimentPlan]:
     found: dict[str, ExperimentPlan] = {}
     try:
         await consumer.start()
-        await consumer.topics()  # asks the broker
-        numbers = sorted(consumer.partitions_for_topic(EXPERIMENT.name) or ())
-        if not numbers:
+        partitions = (await partitions_of(bootstrap, EXPERIMENT.name))[EXPERIMENT.name]
+        if not partitions:
             raise ExperimentError(
                 f"the broker {bootstrap} has no topic {EXPERIMENT.name}; make it with `smartstore "
                 "topics create`"
             )
-        partitions = [TopicPartition(EXPERIMENT.name, number) for number in numbers]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         idle = 0

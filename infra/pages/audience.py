@@ -28,8 +28,8 @@ SELECT screen_id, sum(plays)::bigint AS plays, sum(gross_impressions)::bigint AS
        sum(ots)::bigint AS ots, sum(verified_impressions)::bigint AS verified_impressions,
        sum(exposed_ms)::bigint AS exposed_ms, sum(watchers)::bigint AS watchers,
        sum(attention_ms)::bigint AS attention_ms
-FROM v_exposures_by_{grain}
-WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
+FROM exposures_between(%(since)s, %(until)s)
+WHERE store_id = %(store)s
 GROUP BY screen_id
 """
 

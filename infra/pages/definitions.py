@@ -7,24 +7,24 @@ DEFINITIONS: dict[str, tuple[str, Unit, str]] = {
     "gross_impressions": (
         "Gross impressions",
         "count",
-        "all who were present in the zone; who comes back is counted again",
+        "all who were present in the zone, staff too; who comes back is counted again",
     ),
     "ots": (
         "Opportunity to see",
         "count",
-        "of the gross impressions, those whose place and heading let them see it",
+        "of the gross impressions, those whose place and heading let them see it; not staff",
     ),
     "watchers": (
         "Watchers",
         "count",
-        "those who faced it at least once for its fixation time (estimated from facing)",
+        "those who faced it at least once for its fixation time (estimated from facing); not staff",
     ),
     "verified_impressions": (
         "Verified impressions",
         "count",
         "a play on the glass and a presence that overlap by at least 1 s",
     ),
-    "presence_ms": ("Presence time", "ms", "first to last detection, of everybody"),
+    "presence_ms": ("Presence time", "ms", "first to last detection, of everybody, staff too"),
     "dwell_ms": ("Dwell time", "ms", "first to last detection, of watchers"),
     "attention_ms": (
         "Attention time",
@@ -34,7 +34,7 @@ DEFINITIONS: dict[str, tuple[str, Unit, str]] = {
     "exposed_ms": ("Exposed time", "ms", "sum of the overlaps of play and presence"),
     "conversion_ratio": ("Conversion ratio", "share", "watchers / opportunity to see"),
     "attraction_ratio": ("Attraction ratio", "share", "attention time / dwell time"),
-    "stays": ("Zone dwells", "count", "stays longer than the zone's minimum"),
+    "stays": ("Zone dwells", "count", "stays longer than the zone's minimum; not staff"),
     "mean_stay_ms": ("Mean zone dwell", "ms", "time of the zone dwells / zone dwells"),
     "entering": ("Entering", "count", "crossings of the entrance inwards, or a counter's count"),
     "passers_by": ("Passers-by", "count", "a counter's count of who passed the door"),

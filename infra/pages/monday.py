@@ -11,24 +11,24 @@ from infra.pages.totals import Audience, Doors, Sales, figure, grain
 from infra.pages.words import said
 
 _CATEGORIES = """
-SELECT category, sum(units) AS units FROM v_categories_by_{grain}
-WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
+SELECT category, sum(units) AS units FROM categories_between(%(since)s, %(until)s)
+WHERE store_id = %(store)s
 GROUP BY category
 """
 
 _CREATIVES = """
 SELECT max(coalesce(c.title, e.creative_id)) AS title, sum(e.plays)::bigint AS plays,
        sum(e.watchers)::bigint AS watchers, sum(e.attention_ms)::bigint AS attention_ms
-FROM v_exposures_by_{grain} e
+FROM exposures_between(%(since)s, %(until)s) e
 LEFT JOIN creatives c ON c.creative_id = e.creative_id AND c.version = e.creative_version
-WHERE e.store_id = %(store)s AND e.bucket >= %(since)s AND e.bucket < %(until)s
+WHERE e.store_id = %(store)s
 GROUP BY e.creative_id
 """
 
 _SCREENS = """
 SELECT screen_id, sum(plays)::bigint AS plays, sum(failed)::bigint AS failed
-FROM v_plays_by_{grain}
-WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
+FROM plays_between(%(since)s, %(until)s)
+WHERE store_id = %(store)s
 GROUP BY screen_id
 """
 

@@ -15,9 +15,9 @@ _PLAYS = """
 SELECT p.screen_id, p.creative_id, max(c.title) AS title, sum(p.plays)::bigint AS plays,
        sum(p.failed)::bigint AS failed, sum(p.caused)::bigint AS caused,
        sum(p.shown_ms)::bigint AS shown_ms
-FROM v_plays_by_{grain} p
+FROM plays_between(%(since)s, %(until)s) p
 LEFT JOIN creatives c ON c.creative_id = p.creative_id AND c.version = p.creative_version
-WHERE p.store_id = %(store)s AND p.bucket >= %(since)s AND p.bucket < %(until)s
+WHERE p.store_id = %(store)s
 GROUP BY p.screen_id, p.creative_id ORDER BY p.screen_id, shown_ms DESC
 """
 
@@ -26,14 +26,14 @@ SELECT screen_id, creative_id, sum(plays)::bigint AS plays,
        sum(gross_impressions)::bigint AS gross_impressions,
        sum(verified_impressions)::bigint AS verified_impressions,
        sum(watchers)::bigint AS watchers, sum(attention_ms)::bigint AS attention_ms
-FROM v_exposures_by_{grain}
-WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
+FROM exposures_between(%(since)s, %(until)s)
+WHERE store_id = %(store)s
 GROUP BY screen_id, creative_id
 """
 
 _REASONS = """
-SELECT screen_id, arm, reason, sum(decisions)::bigint AS decisions FROM v_decisions_by_{grain}
-WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
+SELECT screen_id, arm, reason, sum(decisions)::bigint AS decisions FROM decisions_between(%(since)s, %(until)s)
+WHERE store_id = %(store)s
 GROUP BY screen_id, arm, reason ORDER BY screen_id, decisions DESC
 """
 

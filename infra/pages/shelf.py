@@ -24,8 +24,8 @@ SELECT zone_id, sum(stays)::bigint AS stays, sum(stay_ms)::bigint AS stay_ms,
        sum(under_20_s)::bigint AS under_20_s, sum(under_30_s)::bigint AS under_30_s,
        sum(under_60_s)::bigint AS under_60_s, sum(under_120_s)::bigint AS under_120_s,
        sum(under_300_s)::bigint AS under_300_s, sum(from_300_s)::bigint AS from_300_s
-FROM v_dwell_by_{grain}
-WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
+FROM dwell_between(%(since)s, %(until)s)
+WHERE store_id = %(store)s
 GROUP BY zone_id
 """
 

@@ -12,16 +12,16 @@ from infra.pages.reading import Ask
 _STORE = """
 SELECT sum(entering)::bigint AS entering, sum(passers_by)::bigint AS passers_by,
        coalesce(bool_or(simulated), false) AS simulated
-FROM v_store_by_{grain}
-WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
+FROM store_between(%(since)s, %(until)s)
+WHERE store_id = %(store)s
 """
 
 _BASKETS = """
 SELECT currency, bool_or(simulated) AS simulated, sum(transactions)::bigint AS transactions,
        sum(basket_units) AS basket_units, sum(basket_value) AS basket_value,
        sum(returns)::bigint AS returns, sum(voids)::bigint AS voids
-FROM v_baskets_by_{grain}
-WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
+FROM baskets_between(%(since)s, %(until)s)
+WHERE store_id = %(store)s
 GROUP BY currency ORDER BY sum(transactions) DESC
 """
 
@@ -30,8 +30,8 @@ SELECT target_id, target_kind, sum(gross_impressions)::bigint AS gross_impressio
        sum(ots)::bigint AS ots, sum(watchers)::bigint AS watchers,
        sum(presence_ms)::bigint AS presence_ms, sum(dwell_ms)::bigint AS dwell_ms,
        sum(attention_ms)::bigint AS attention_ms
-FROM v_audience_by_{grain}
-WHERE store_id = %(store)s AND bucket >= %(since)s AND bucket < %(until)s
+FROM audience_between(%(since)s, %(until)s)
+WHERE store_id = %(store)s
 GROUP BY target_id, target_kind
 """
 

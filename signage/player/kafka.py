@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from signage.errors import ProofSendError
+from signage.partitions import partitions_of
 from signage.player.ports import Listener
 from streams.contracts import codec
 from streams.contracts.errors import UndecodableError
@@ -79,7 +80,7 @@ class KafkaContentFeed:
         )
         try:
             await consumer.start()
-            partitions = await self._partitions(consumer)
+            partitions = await self._partitions()
             consumer.assign(partitions)
             ends = await self._rewind(consumer, partitions)
             self._connected = True
@@ -89,20 +90,17 @@ class KafkaContentFeed:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
                 await consumer.stop()
 
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        await consumer.topics()  # asks the broker
+    async def _partitions(self) -> list[TopicPartition]:
+        keyed, whole = (CONTENT.name, PLAYLIST.name), (CREATIVE.name, PRICE.name)
+        places = await partitions_of(self._bootstrap, *keyed, *whole)
+        if not places[CONTENT.name]:
+            raise KafkaError(f"the topic {CONTENT.name} does not exist yet")
         found: list[TopicPartition] = []
-        for topic in (CONTENT, PLAYLIST):
-            numbers = sorted(consumer.partitions_for_topic(topic.name) or ())
-            if numbers:
+        for topic in keyed:
+            if numbers := [place.partition for place in places[topic]]:
                 mine = DefaultPartitioner()(self._key, numbers, numbers)
-                found.append(TopicPartition(topic.name, mine))
-            elif topic is CONTENT:
-                raise KafkaError(f"the topic {CONTENT.name} does not exist yet")
-        for topic in (CREATIVE, PRICE):
-            numbers = sorted(consumer.partitions_for_topic(topic.name) or ())
-            found += [TopicPartition(topic.name, number) for number in numbers]
-        return found
+                found.append(TopicPartition(topic, mine))
+        return found + [place for topic in whole for place in places[topic]]
 
     async def _rewind(
         self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]

@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import uvicorn
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, Response
@@ -20,6 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from signage.catalogue import Catalogue
 from signage.media import MediaArchive
+from signage.partitions import partitions_of
 from signage.player.serving import QuietServer, bind
 from signage.publisher.plan import Planned, make_playlist
 from signage.settings import PublisherSettings, is_loopback
@@ -113,11 +114,10 @@ class Publisher:
             await asyncio.sleep(_RETRY_S)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
-        await consumer.topics()
-        numbers = sorted(consumer.partitions_for_topic(CREATIVE.name) or ())
-        if not numbers:
+        places = await partitions_of(self._settings.kafka, CREATIVE.name)
+        partitions = places[CREATIVE.name]
+        if not partitions:
             raise KafkaError(f"the topic {CREATIVE.name} does not exist yet")
-        partitions = [TopicPartition(CREATIVE.name, number) for number in numbers]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)

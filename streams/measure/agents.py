@@ -25,7 +25,11 @@ def _attach(app: faust.App, measurer: Measurer, handled: Handled, name: str) -> 
     @app.agent(bytes_topic(app, name), name=f"measure.{name}", concurrency=1)
     async def agent(stream: Any) -> None:
         async for event in stream.events():
+            began_s = perf_counter()
             for record in taken(event.message):
-                began_s = perf_counter()
-                good = await measurer.on_record(record)
-                handled.note(name, perf_counter() - began_s, buried=not good)
+                error = measurer.take(record)
+                if error is not None:
+                    await measurer.bury(record, error)
+                ended_s = perf_counter()
+                handled.note(name, ended_s - began_s, buried=error is not None)
+                began_s = ended_s

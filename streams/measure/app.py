@@ -29,12 +29,17 @@ from streams.kafka_log import (
 from streams.measure import agents
 from streams.measure.figures import Measured
 from streams.measure.measurer import BASKET_TOPICS, Measurer
+from streams.measure.turns import Turns
 from streams.metrics import Handled
 from streams.ports import Incoming
 from streams.sending import FaustOutbox
 from streams.settings import MeasureSettings
 
 log = logging.getLogger(__name__)
+
+#: A worker that has not been at the end of its log for so long is behind: nobody looks at what
+#: happens there as it happens, so rows are then told once in so long and not at each interval.
+_BEHIND_AFTER_S, _BEHIND_EACH_S = 1.0, 1.0
 
 
 def create_app(
@@ -80,9 +85,11 @@ def create_app(
         await placed.wait()
         liveness.start(settings, settings.group, agents.TOPICS)
         ready()
+        turns = Turns(_BEHIND_AFTER_S, _BEHIND_EACH_S)
         while not app.should_stop:
             await app.sleep(settings.emit_interval_ms / 1_000)
-            await measurer.emit()
+            if turns.due(time.monotonic(), caught_up=app.storing.caught_up()):
+                await measurer.emit()
 
     app.when_revoked(let_go)
     app.when_assigned(take_over)

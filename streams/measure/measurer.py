@@ -42,6 +42,8 @@ CONSUMER = "measure"
 ATTENTION_TOPICS = (GAZE.name, DWELL.name, AUDIENCE.name, PLAY.name)
 BASKET_TOPICS = (BASKET.name,)
 
+_GAZE, _DWELL, _PLAY, _BASKET = GAZE.name, DWELL.name, PLAY.name, BASKET.name
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -64,6 +66,7 @@ class Measurer:
         outbox: Outbox,
     ) -> None:
         self._settings = settings
+        self._max_ahead_ms = settings.max_ahead_ms
         self._layout = layout
         #: What plans of experiments are told to: baskets that come after it are counted by it.
         self.slots = Slots(experiment)
@@ -147,12 +150,22 @@ class Measurer:
         """A record of any of the topics. Returns when it may be acknowledged; False where it went
         to the dead letters.
         """
+        error = self.take(record)
+        if error is not None:
+            await self.bury(record, error)
+        return error is None
+
+    def take(self, record: Incoming) -> Exception | None:
+        """The same, without a wait; what it returns has to be buried before the next record."""
         try:
             self._take(record)
-            return True
         except Exception as error:  # whatever is wrong with one record must not stop the others
-            await bury(CONSUMER, self._outbox, record, error)
-            return False
+            return error
+        return None
+
+    async def bury(self, record: Incoming, error: Exception) -> None:
+        """Sends a record that could not be handled to the dead letters."""
+        await bury(CONSUMER, self._outbox, record, error)
 
     async def emit(self) -> None:
         """Tells the windows that changed. Those that the broker does not take wait."""
@@ -231,38 +244,40 @@ class Measurer:
         return True
 
     def _take(self, record: Incoming) -> None:
-        event = codec.decode(record.topic, record.value)
+        topic, offset = record.topic, record.offset
+        event = codec.decode(topic, record.value)
         if event.store_id != self._layout.store_id:
             raise UnknownPlaceError("store", event.store_id, self._layout.store_id)
         if event.area_id not in self._areas:
             raise UnknownPlaceError("area", event.area_id, self._layout.store_id)
-        if record.topic == BASKET.name:
+        if topic == _BASKET:
             self._take_basket(event, record)
             return
         windows = self._attention[record.partition]
         exposures = self._exposures[record.partition]
         horizon_ms = self._horizon_ms(record)
-        if record.topic == GAZE.name:
-            told = facts.of_gazes(event, record.topic, record.offset, horizon_ms)
-        elif record.topic == DWELL.name:
-            told = facts.of_dwells(event, record.topic, record.offset, horizon_ms)
-        elif record.topic == PLAY.name:
+        if topic == _GAZE:
+            self._take_facts(windows, exposures, facts.of_gazes(event, topic, offset, horizon_ms))
+        elif topic == _DWELL:
+            self._take_facts(windows, exposures, facts.of_dwells(event, topic, offset, horizon_ms))
+        elif topic == _PLAY:
             self._take_play(exposures, event, record)
-            return
         else:
             at_ms = min(event.captured_at_ms, horizon_ms)
             for each in windows:
-                each.observe(record.topic, event.camera_id, at_ms)
-            told = facts.of_audience(event, record.topic, record.offset, horizon_ms)
-        self._take_facts(windows, exposures, told)
+                each.observe(topic, event.camera_id, at_ms)
+            if event.presences:
+                told = facts.of_audience(event, topic, offset, horizon_ms)
+                self._take_facts(windows, exposures, told)
 
     def _take_facts(
         self, windows: tuple[AttentionWindows, ...], exposures: Exposures, told: list[Fact]
     ) -> None:
         """Adds what is known of the layout; a stranger makes the record a dead letter after."""
         stranger: str | None = None
+        targets = self._targets
         for fact in told:
-            if fact.target_id not in self._targets:
+            if fact.target_id not in targets:
                 stranger = fact.target_id
                 continue
             for each in windows:
@@ -286,7 +301,7 @@ class Measurer:
 
     def _horizon_ms(self, record: Incoming) -> int:
         """How far a record's stamps may move the clocks, told by the log alone."""
-        return record.logged_ms + self._settings.max_ahead_ms
+        return record.logged_ms + self._max_ahead_ms
 
 
 def _spans(settings: MeasureSettings) -> list[tuple[int, int]]:

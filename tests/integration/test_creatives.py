@@ -1,10 +1,7 @@
-"""Creatives on a real broker by the command line; their labels read by programs that are not ours;
-the page that shows them in a real browser.
-"""
+"""Creatives on a real broker by the command line, and onto the glass and into the proof."""
 
 import asyncio
 import io
-import json
 import os
 import shutil
 import subprocess
@@ -15,21 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from aiokafka import AIOKafkaConsumer
-from axe_playwright_python.async_playwright import Axe
 from PIL import Image
-from playwright.async_api import async_playwright
 
-from infra.creatives.page import Gallery, serve_gallery
 from infra.latest import latest
 from infra.layouts import load_layout
 from infra.snapshots import publish_snapshots
 from infra.stack.ports import free_port
-from signage.catalogue import OWN_CREATIVES
-from signage.labels import measuring
-from signage.labels.aigc import Aigc, from_json
+from signage.labels.aigc import Aigc
 from signage.labels.pictures import label_picture
 from signage.media import MediaArchive
 from signage.player.headless import HeadlessPage
@@ -241,248 +232,8 @@ async def test_a_price_goes_from_the_command_line_onto_the_glass_and_into_the_pr
         assert play.screen_id == "screen-1"
 
 
-def _needs(program: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        pytest.skip(f"DID NOT RUN: there is no {program} on this machine")
-    return found
-
-
-def _json(*command: str) -> Any:
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-
-
-@pytest.mark.parametrize("format", ["jpeg", "png", "webp"])
-def test_exiftool_reads_the_label_of_a_picture(format: str, tmp_path: Path) -> None:
-    exiftool = _needs("exiftool")
-    out = io.BytesIO()
-    Image.new("RGB", (480, 640), "teal").save(out, format.upper())
-    path = tmp_path / f"labelled.{'jpg' if format == 'jpeg' else format}"
-    path.write_bytes(label_picture(out.getvalue(), format, LABEL))
-    told = _json(exiftool, "-j", "-G1", "-a", "-XMP:all", str(path))[0]
-    values = [value for key, value in told.items() if key.lower() == "xmp-tc260:aigc"]
-    assert [from_json(value if isinstance(value, str) else json.dumps(value)) for value in values]
-    assert len(values) == 1
-    assert "Warning" not in told
-
-
-@pytest.mark.parametrize("format", ["jpeg", "png", "webp"])
-def test_opencv_reads_the_label_of_a_picture(format: str, tmp_path: Path) -> None:
-    """ffprobe shows no XMP of pictures, so the second reader of theirs is another."""
-    import cv2
-
-    out = io.BytesIO()
-    Image.new("RGB", (480, 640), "teal").save(out, format.upper())
-    path = tmp_path / f"labelled.{format}"
-    path.write_bytes(label_picture(out.getvalue(), format, LABEL))
-    _, _, found = cv2.imreadWithMetadata(str(path), cv2.IMREAD_COLOR)
-    (xmp,) = [each.tobytes() for each in found if b"tc260" in each.tobytes()]
-    assert b"<TC260:AIGC>" in xmp
-    assert b"ACME Studio" in xmp
-
-
-def test_exiftool_and_ffprobe_read_the_label_of_a_video(tmp_path: Path) -> None:
-    exiftool, ffprobe = _needs("exiftool"), _needs("ffprobe")
-    import av
-
-    from signage.labels.videos import label_video
-
-    plain, path = tmp_path / "plain.mp4", tmp_path / "labelled.mp4"
-    with av.open(str(plain), "w", format="mp4") as writing:
-        stream = writing.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = 360, 480, "yuv420p"
-        for level in range(30):
-            picture = np.full((480, 360, 3), 80 + level, np.uint8)
-            writing.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        writing.mux(stream.encode(None))
-    label_video(plain, path, LABEL)
-    tags = _json(ffprobe, "-v", "error", "-of", "json", "-show_format", str(path))["format"]["tags"]
-    assert from_json(tags["AIGC"]) == LABEL
-    told = _json(exiftool, "-j", "-G1", "-a", "-Keys:all", str(path))[0]
-    value = told["Keys:AIGC"]
-    assert from_json(value if isinstance(value, str) else json.dumps(value)) == LABEL
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_page_of_creatives_shows_them_and_can_be_read_by_all(scheme: Any) -> None:
-    chromium = _needs("chromium")
-    stop, url = asyncio.Event(), asyncio.get_running_loop().create_future()
-    gallery = Gallery.of_folder(OWN_CREATIVES)
-    serving = asyncio.create_task(
-        serve_gallery(gallery, 0, stop=stop, ready=lambda address: url.set_result(address))
-    )
-    problems: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = await browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=scheme)
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        await page.goto(await url)
-        frames = page.locator("iframe")
-        assert await frames.count() == 2 * len(gallery.creatives)
-        await frames.nth(0).scroll_into_view_if_needed()
-        await page.frame_locator("iframe >> nth=0").locator("h1").wait_for()
-        found = await Axe().run(page, options={"iframes": False})
-        assert found.violations_count == 0, found.generate_report()
-        wide = await page.evaluate("document.documentElement.scrollWidth")
-        await page.set_viewport_size({"width": 390, "height": 844})
-        narrow = await page.evaluate("document.documentElement.scrollWidth")
-        await browser.close()
-    stop.set()
-    await serving
-    assert problems == []
-    assert (wide, narrow) == (1400, 390)
-
-
-class _NoFeed:
-    """A log that says nothing: the player follows its own rotation."""
-
-    connected = False
-
-    async def run(self, listener: object) -> None:
-        await asyncio.Event().wait()
-
-
-class _NoProofs:
-    """Proofs stay where they are."""
-
-    async def send(self, plays: object) -> None:
-        await asyncio.Event().wait()
-
-    async def close(self) -> None:
-        return None
-
-
-def _clip(path: Path) -> bytes:
-    """Three seconds of film, each frame brighter than the one before."""
-    import av
-
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as writing:
-        stream = writing.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = 360, 640, "yuv420p"
-        for number in range(30):
-            picture = np.full((640, 360, 3), 60 + 6 * number, np.uint8)
-            writing.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        writing.mux(stream.encode(None))
-    return path.read_bytes()
-
-
-@pytest.mark.browser
-async def test_a_player_shows_pictures_whole_and_plays_films_again_and_again(
-    tmp_path: Path,
-) -> None:
-    from signage.catalogue import load_catalogue
-    from signage.player.service import create_player
-    from signage.settings import PlayerSettings
-
-    chromium = _needs("chromium")
-    shelf = tmp_path / "creatives"
-    said = "version: 1\ntitle: Sun\nalt_text: A sun.\nlanguage: en\nowner: test\n"
-    for name, kind, file, data in (
-        ("clip", "video", "clip.mp4", _clip(tmp_path / "clip.mp4")),
-        ("poster", "picture", "poster.png", label_picture(poster(), "png", LABEL)),
-    ):
-        home = shelf / name
-        home.mkdir(parents=True)
-        (home / file).write_bytes(data)
-        ai = "true" if kind == "picture" else "false"
-        told = f"creative_id: {name}\nkind: {kind}\nfile: {file}\nai_generated: {ai}\n{said}"
-        (home / "creative.yaml").write_text(told)
-    settings = PlayerSettings(
-        kafka="127.0.0.1:1",
-        state=tmp_path / "state",
-        store_id="store",
-        area_id="main",
-        screen_id="screen-1",
-        player_port=0,
-        player_shopper_url="http://127.0.0.1/about",
-        rotation_slot_ms=5_000,
-        flush_ms=0,
-    )
-    player = create_player(settings, load_catalogue(shelf), feed=_NoFeed(), proofs=_NoProofs())
-    stop, problems = asyncio.Event(), []
-    playing = asyncio.create_task(player.run(stop, lambda: None))
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = await browser.new_page(viewport={"width": 540, "height": 960})
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        await page.goto(f"http://127.0.0.1:{player.port}/")
-        await page.wait_for_selector("html[data-creative-id=poster]", timeout=30_000)
-        picture = page.frame_locator("iframe >> nth=-1").locator("img.front")
-        assert await picture.evaluate("img => [img.naturalWidth, img.alt]") == [480, "A sun."]
-        # On the glass: the player's own additions cover no part of the label.
-        await page.locator("#ask").wait_for(state="visible")
-        glass = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
-        label = measuring.find(np.asarray(glass, np.uint8))
-        assert label is not None
-        assert label.height_share >= 0.05
-        await page.wait_for_selector("html[data-creative-id=clip]", timeout=30_000)
-        film = page.frame_locator("iframe >> nth=-1").locator("video")
-        seen = [await film.evaluate("v => [v.paused, v.currentTime, v.readyState]")]
-        for _ in range(40):
-            await asyncio.sleep(0.1)
-            if await page.evaluate("document.documentElement.dataset.creativeId") != "clip":
-                break
-            seen.append(await film.evaluate("v => [v.paused, v.currentTime, v.readyState]"))
-        failed = player.conductor.counts.failed
-        await browser.close()
-    stop.set()
-    await playing
-    assert not any(paused for paused, _, _ in seen)
-    assert len({at for _, at, _ in seen}) > 5
-    assert problems == []
-    assert failed == 0
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("size", [(1080, 1920), (1920, 1080)])
-async def test_our_own_creatives_fill_a_screen_and_cut_no_word(size: tuple[int, int]) -> None:
-    chromium = _needs("chromium")
-    example = Path(__file__).parents[2] / "examples" / "creatives" / "coffee-offer"
-    width, height = size
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        for folder in (OWN_CREATIVES, example):
-            url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            stop = asyncio.Event()
-            gallery = Gallery.of_folder(folder)
-            serving = asyncio.create_task(
-                serve_gallery(gallery, 0, stop=stop, ready=url.set_result)
-            )
-            page = await browser.new_page(viewport={"width": width, "height": height})
-            for creative in gallery.creatives:
-                await page.goto(f"{await url}media/{creative.media}")
-                await page.evaluate("document.fonts.ready")
-                boxes = await page.evaluate(_WORDS)
-                assert len(boxes) >= 2, creative.creative_id
-                for left, top, right, bottom in boxes:
-                    assert 0.03 * width < left < right <= width, creative.creative_id
-                    assert 0 < top < bottom < height, creative.creative_id
-                picture = Image.open(io.BytesIO(await page.screenshot())).convert("L")
-                assert picture.size == size
-                assert np.asarray(picture).std() > 15, creative.creative_id
-            await page.close()
-            stop.set()
-            await serving
-        await browser.close()
-
-
-#: Where the words of a creative are, as (left, top, right, bottom) in pixels.
-_WORDS = """() => [...document.querySelectorAll(".words > *")].map((element) => {
-  const range = document.createRange();
-  range.selectNodeContents(element);
-  const box = range.getBoundingClientRect();
-  return [box.left, box.top, box.right, box.bottom];
-})"""
-
-
+@pytest.mark.stack
+@pytest.mark.broker
 async def test_a_second_start_brings_back_nothing_that_was_withdrawn(bootstrap: str) -> None:
     layout = load_layout(Path(__file__).parents[2] / "examples" / "store.yaml")
     await publish_snapshots(bootstrap, layout)

@@ -16,12 +16,13 @@ import httpx
 import msgspec
 import numpy as np
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from playwright.async_api import CDPSession, Page, async_playwright
 
 from infra.stack.ports import LOOPBACK, free_port
 from infra.stack.supervisor import Supervisor
 from signage.catalogue import load_catalogue
+from signage.partitions import partitions_of
 from signage.player.headless import HeadlessPage
 from signage.player.service import Player, create_player
 from signage.settings import PlayerSettings
@@ -83,9 +84,7 @@ class Broker:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
         await consumer.start()
         try:
-            await consumer.topics()
-            numbers = consumer.partitions_for_topic(PLAY.name)
-            partitions = [TopicPartition(PLAY.name, n) for n in numbers]
+            partitions = (await partitions_of(self.bootstrap, PLAY.name))[PLAY.name]
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
             plays: list[Play] = []

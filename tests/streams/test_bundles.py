@@ -4,7 +4,6 @@ was handled.
 """
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from faust.types import TP
@@ -15,18 +14,9 @@ from streams.ports import Incoming
 GAZE, DWELL = TP("gaze", 0), TP("dwell", 3)
 
 
-def records(tp: TP, *offsets: int, size: int = 100) -> list[Any]:
-    return [
-        SimpleNamespace(
-            topic=tp.topic,
-            partition=tp.partition,
-            offset=offset,
-            key=b"a",
-            value=None if size == 0 else bytes(size),
-            timestamp=1_000 + offset,
-        )
-        for offset in offsets
-    ]
+def records(tp: TP, *offsets: int, size: int = 100) -> list[Incoming]:
+    value = None if size == 0 else bytes(size)
+    return [Incoming(tp.topic, tp.partition, n, b"a", value, 1_000 + n) for n in offsets]
 
 
 @pytest.fixture

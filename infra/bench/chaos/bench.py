@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from infra.bench.chaos.broker import EMBEDDED, parts, prepared
 from infra.bench.chaos.feed import Feeder
 from infra.bench.chaos.history import History, history, layout
 from infra.bench.chaos.kills import Killer
@@ -29,7 +30,7 @@ from infra.stack.process import Command
 from infra.stack.settings import StackSettings
 from infra.stack.stack import EmbeddedStack
 from infra.stack.state import StateFolder
-from infra.topics import create_topics
+from infra.stack.supervisor import Supervisor
 from streams.contracts import topics
 from streams.contracts.codec import encode
 from streams.contracts.experiment import Experiment
@@ -58,13 +59,15 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to run. `events_per_s`: of the history, before repeats; `calm_s`: at least and at most
-    so long between two kills.
+    so long between two kills; `kafka`: the user's own broker, which holds nothing of ours, instead
+    of the embedded one.
     """
 
     seconds: float
     seed: int
     events_per_s: float
     calm_s: tuple[float, float] = (5.0, 12.0)
+    kafka: str | None = None
 
 
 async def bench_chaos(
@@ -74,21 +77,21 @@ async def bench_chaos(
     say("starting the broker and the database")
     timeline = Timeline()
     stack = EmbeddedStack(
-        state, settings, parts={"broker", "postgres"}, fresh_broker=True, listener=timeline
+        state, settings, parts=parts(plan.kafka), fresh_broker=True, listener=timeline
     )
     async with AsyncExitStack() as entered:
         await entered.enter_async_context(stack)
-        await create_topics(stack.broker.bootstrap, _PARTITIONS)
+        bootstrap = await prepared(stack, plan.kafka, _PARTITIONS)
         dsn = create_run_database(SecretStr(stack.postgres.dsn), state.run_id)
         migrate(dsn, lambda _: None)
-        proxy = await entered.enter_async_context(CuttingProxy(stack.broker.bootstrap))
+        proxy = await entered.enter_async_context(CuttingProxy(bootstrap))
         say("starting processor and sink")
         layout_file = state.run / "layout.yaml"
         layout_file.write_bytes(encode(layout()))
         env = environment(state, proxy.bootstrap, dsn) | {"SMARTSTORE_LAYOUT": str(layout_file)}
         for name in ("sink", "measure"):
             await stack.supervisor.start(part(state, name, [name], env))
-        return await _Run(stack, proxy, dsn, plan, timeline, say).measured()
+        return await _Run(stack.supervisor, bootstrap, proxy, dsn, plan, timeline, say).measured()
 
 
 def environment(state: StateFolder, bootstrap: str, dsn: SecretStr) -> dict[str, str]:
@@ -127,15 +130,16 @@ class _Run:
 
     def __init__(
         self,
-        stack: EmbeddedStack,
+        supervisor: Supervisor,
+        bootstrap: str,
         proxy: CuttingProxy,
         dsn: SecretStr,
         plan: Plan,
         timeline: Timeline,
         say: Say,
     ) -> None:
-        self._supervisor = stack.supervisor
-        self._bootstrap = stack.broker.bootstrap
+        self._supervisor = supervisor
+        self._bootstrap = bootstrap
         self._dsn = dsn
         self._plan = plan
         self._timeline = timeline
@@ -149,7 +153,15 @@ class _Run:
             lateness_ms=RULES.lateness_ms,
         )
         self._feeder = Feeder(proxy.bootstrap, begin_ms)
-        self._killer = Killer(stack.supervisor, proxy, ("measure",), plan.seed, plan.calm_s, say)
+        self._killer = Killer(
+            supervisor,
+            proxy,
+            ("measure",),
+            plan.seed,
+            plan.calm_s,
+            say,
+            named=plan.kafka is not None,
+        )
         self._watch = RecoveryWatch(dsn)
 
     async def measured(self) -> ChaosReport:
@@ -226,6 +238,7 @@ class _Run:
             connections_cut=killer.connections_cut,
             tables=accounts,
             settings={
+                "broker": "named" if self._plan.kafka else EMBEDDED,
                 "events_per_s": str(self._plan.events_per_s),
                 "partitions": str(_PARTITIONS),
                 "keep_ms": str(_KEEP_MS),

@@ -2,7 +2,7 @@
 them, and a broker that stands still for a while.
 
 The embedded broker itself is not killed: it forgets records that it has acknowledged, which no
-client can make up for.
+client can make up for. One that is named is its owner's: it stands still behind the door.
 """
 
 import asyncio
@@ -10,7 +10,8 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,6 +43,8 @@ class Killer:
     seed: int
     calm_s: tuple[float, float]
     say: Callable[[str], None]
+    #: The broker is the user's.
+    named: bool = False
     #: When what was killed, in epoch milliseconds.
     kills: list[tuple[int, Kind]] = field(default_factory=list)
     connections_cut: int = 0
@@ -76,8 +79,13 @@ class Killer:
             case "all connections":
                 self.connections_cut += self.proxy.cut(1.0, draw)
             case "broker stalls":
-                self.supervisor.signal("broker", signal.SIGSTOP)
-                try:
+                with self.proxy.held() if self.named else self._stopped("broker"):
                     await asyncio.sleep(draw.uniform(*_STALL_S))
-                finally:
-                    self.supervisor.signal("broker", signal.SIGCONT)
+
+    @contextmanager
+    def _stopped(self, part: str) -> Iterator[None]:
+        self.supervisor.signal(part, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.supervisor.signal(part, signal.SIGCONT)

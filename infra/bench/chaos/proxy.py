@@ -7,7 +7,8 @@ that clients come back through the door.
 import asyncio
 import random
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from infra.stack.ports import LOOPBACK, free_port
 
@@ -28,6 +29,8 @@ class CuttingProxy:
         self._open: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[None] | None] = set()
         self._server: asyncio.Server | None = None
+        self._passes = asyncio.Event()
+        self._passes.set()
 
     @property
     def bootstrap(self) -> str:
@@ -53,6 +56,15 @@ class CuttingProxy:
         for writer in chosen:
             writer.transport.abort()
         return len(chosen)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing comes through meanwhile, and nothing is lost: the rest comes after it."""
+        self._passes.clear()
+        try:
+            yield
+        finally:
+            self._passes.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -97,5 +109,6 @@ class CuttingProxy:
                 body = await reader.readexactly(length)
                 if answers:
                     body = body.replace(self._theirs, self._ours)
+                await self._passes.wait()
                 writer.write(head + body)
                 await writer.drain()

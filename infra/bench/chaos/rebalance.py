@@ -14,6 +14,7 @@ from msgspec import Struct
 from pydantic import SecretStr
 
 from infra.bench.chaos.bench import RULES, Plan, environment, part
+from infra.bench.chaos.broker import EMBEDDED, parts, prepared
 from infra.bench.chaos.expiry import expire
 from infra.bench.chaos.feed import Feeder
 from infra.bench.chaos.history import history, layout
@@ -32,7 +33,6 @@ from infra.stack.settings import StackSettings
 from infra.stack.stack import EmbeddedStack
 from infra.stack.state import StateFolder
 from infra.stack.supervisor import Supervisor
-from infra.topics import create_topics
 from streams.contracts import codec, topics
 from streams.contracts.codec import encode
 from streams.contracts.errors import ContractError
@@ -66,8 +66,8 @@ class Gaps(Struct, frozen=True, kw_only=True):
 
 class RebalanceReport(Struct, frozen=True, kw_only=True):
     """As for chaos; `gap_s`: of kills of members that came back with their id, and of lost ones.
-    The broker expires no member: the bench took the lost ones out of the group when their session
-    was over.
+    The embedded broker expires no member: the bench took the lost ones out of the group when their
+    session was over. A named one does so by itself.
     """
 
     seed: int
@@ -97,16 +97,17 @@ class RebalanceReport(Struct, frozen=True, kw_only=True):
 async def bench_rebalance(
     state: StateFolder, settings: StackSettings, plan: Plan, workers: int, say: Say
 ) -> RebalanceReport:
-    """The whole run, on the embedded broker, whose members expire by the bench's hand."""
+    """The whole run, on the embedded broker, whose members expire by the bench's hand, or on the
+    one that the plan names.
+    """
     say("starting the broker and the database")
     timeline = Timeline()
     stack = EmbeddedStack(
-        state, settings, parts={"broker", "postgres"}, fresh_broker=True, listener=timeline
+        state, settings, parts=parts(plan.kafka), fresh_broker=True, listener=timeline
     )
     async with AsyncExitStack() as entered:
         await entered.enter_async_context(stack)
-        bootstrap = stack.broker.bootstrap
-        await create_topics(bootstrap, _PARTITIONS)
+        bootstrap = await prepared(stack, plan.kafka, _PARTITIONS)
         dsn = create_run_database(SecretStr(stack.postgres.dsn), state.run_id)
         migrate(dsn, lambda _: None)
         layout_file = state.run / "layout.yaml"
@@ -120,7 +121,8 @@ async def bench_rebalance(
             return part(state, name, ["measure"], env | {"SMARTSTORE_MEMBER": name})
 
         async def expired(name: str) -> None:
-            await expire(bootstrap, "measure", name)
+            if plan.kafka is None:
+                await expire(bootstrap, "measure", name)
 
         members = Members(stack.supervisor, part_of, expired, _SESSION_S, plan.seed, say)
         say("starting workers and sink")
@@ -176,7 +178,7 @@ async def _measured(
         seed=plan.seed,
         minutes=round(plan.seconds / 60, 2),
         workers=workers,
-        broker="noida-db",
+        broker="named" if plan.kafka else EMBEDDED,
         session_timeout_s=_SESSION_S,
         events=sum(message.events for message in told.messages),
         kills=len(members.kills),

@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from signage.catalogue import load_catalogue
 from signage.core.chain import verify
+from signage.partitions import partitions_of
 from signage.player.certify.checks import Check
 from streams.contracts import codec
 from streams.contracts.base import Trace
@@ -69,9 +70,7 @@ async def certify_follower(
     await producer.start()
     await consumer.start()
     try:
-        await consumer.topics()
-        numbers = sorted(consumer.partitions_for_topic(PLAY.name) or ())
-        consumer.assign([TopicPartition(PLAY.name, number) for number in numbers])
+        consumer.assign((await partitions_of(bootstrap, PLAY.name))[PLAY.name])
         await consumer.seek_to_end()
         following = asyncio.create_task(_follow(consumer, screen_id, told))
         try:

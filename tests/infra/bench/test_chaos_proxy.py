@@ -42,6 +42,11 @@ async def test_answers_name_the_door_and_connections_can_be_cut() -> None:
         for word in (b"one", b"two" * 50_000):
             writer.write(_frame(word))
             assert await _answer(reader) == word + b"127.0.0.1" + struct.pack(">i", own)
+        with door.held():
+            writer.write(_frame(b"waits"))
+            waiting = asyncio.create_task(_answer(reader))
+            assert await asyncio.wait({waiting}, timeout=0.05) == (set(), {waiting})
+        assert (await waiting).startswith(b"waits")
         assert door.cut(0.0, random.Random(1)) == 0  # noqa: S311 - no secret
         assert door.cut(1.0, random.Random(1)) == 1  # noqa: S311 - no secret
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):

@@ -106,7 +106,11 @@ def test_one_key_signs_and_all_players_trust_it(state: StateFolder) -> None:
 def test_each_area_with_a_camera_has_a_gateway() -> None:
     (camera,) = {camera.area_id: camera for camera in PLAN.layout.cameras}.values()
     other = replace_struct(camera, camera_id="other", area_id="till")
-    layout = replace_struct(PLAN.layout, cameras=(*PLAN.layout.cameras, other))
+    layout = replace_struct(
+        PLAN.layout,
+        areas=(*PLAN.layout.areas, replace_struct(PLAN.layout.areas[0], area_id="till")),
+        cameras=(camera, other),
+    )
     assert PLAN.gateways == {camera.area_id: "gateway"}
     assert replace(PLAN, layout=layout).gateways == {
         area: f"gateway-{area}" for area in sorted((camera.area_id, "till"))

@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from infra.layouts import load_layout
 from infra.receipts.doors import door_counts
-from infra.receipts.errors import IntakeError, MappingError, TakingError
+from infra.receipts.errors import IntakeError, MappingError, ReceiptsError, TakingError
 from infra.receipts.folder import DONE, SETTLED_S, Folder, load
 from infra.receipts.http import MOST_BYTES, create_receipts
 from infra.receipts.intake import Intake, Record
@@ -267,6 +267,22 @@ def test_who_listens_to_everybody_needs_a_token() -> None:
         receipts_token=SecretStr("x" * 16),
     )
     assert "x" * 16 not in repr(with_token)
+
+
+def test_the_token_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    given = {"kafka": "k:1", "receipts_host": "0.0.0.0", "receipts_token_file": file}  # noqa: S104
+    settings = ReceiptsSettings(**given)  # type: ignore[arg-type]
+    with pytest.raises(ReceiptsError, match="cannot be read"):
+        settings.token()
+    file.write_text("short")
+    with pytest.raises(ReceiptsError, match="5 characters"):
+        settings.token()
+    file.write_text("0123456789abcdef\n")
+    token = settings.token()
+    assert token is not None
+    assert token.get_secret_value() == "0123456789abcdef"
+    assert ReceiptsSettings(kafka="k:1").token() is None
 
 
 def test_what_is_remembered_is_forgotten(memory: Memory, tmp_path: Path) -> None:
