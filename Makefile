@@ -27,7 +27,7 @@ test: $(STAMP)   ## unit and integration tests (embedded servers are started by 
 	$(BIN)/python -m pytest $(ARGS)
 
 unit: $(STAMP)   ## the tests that need no server
-	$(BIN)/python -m pytest -n auto -m "not stack and not browser and not gpu and not timescale" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "not stack and not browser and not gpu and not timescale" $(ARGS)
 
 check: $(STAMP)  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ def plain_values(text: str) -> object:
     if _Quick is not None:
         try:
             return _values(_Quick(text))
-        except (yaml.YAMLError, ValueError, RecursionError):
+        except (yaml.YAMLError, ValueError):
             pass  # Whether it is wrong, and what, is said by the parser below.
     return _values(_Thorough(text))
 

@@ -1,6 +1,5 @@
 """The page of guarantees names tests and figures that exist."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -13,11 +12,9 @@ PAGE = (ROOT / "docs" / "guarantees.md").read_text()
 def written() -> set[str]:
     """The names of all test functions."""
     return {
-        node.name
+        name
         for file in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.name.startswith("test_")
+        for name in re.findall(r"^(?:async )?def (test_\w+)\(", file.read_text(), re.MULTILINE)
     }
 
 

@@ -6,6 +6,7 @@ The sink's side begins with decoded events: making rows, their order, the guard 
 the stored offsets are in its time. The bare side has its rows ready.
 """
 
+import asyncio
 import random
 import statistics
 import time
@@ -27,6 +28,7 @@ from streams.contracts.ids import event_id
 from streams.contracts.topics import GAZE
 from streams.contracts.vision import Gaze, GazeBatch
 from streams.sink.pipeline import OneAhead
+from streams.sink.ready import Ready
 from streams.sink.resume import Place, Stored
 from streams.sink.row import Unit
 from streams.sink.rows import units
@@ -36,6 +38,8 @@ from streams.sink.writer import Writer
 #: Events in a message, as a busy area's gateway sends them, and messages in a transaction.
 _EVENTS_A_MESSAGE = 20
 _MESSAGES_A_BATCH = 250
+#: Messages that the sink makes ready before the write in hand has its turn.
+_SLICE_MESSAGES = 25
 _START_MS = 1_790_000_000_000
 
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -140,15 +144,20 @@ async def _ours(connection: Connection, batches: Sequence[Sequence[GazeBatch]]) 
     async def refused(index: int, error: Exception) -> None:
         raise AssertionError(f"record {index} was refused") from error
 
-    async def write(rows: list[list[Unit]], positions: dict[Place, Stored]) -> None:
-        await writer.write(rows, positions, refused)
+    async def write(ready: Ready, positions: dict[Place, Stored]) -> None:
+        await writer.write(ready, positions, refused)
 
     offset = 0
     async with OneAhead() as ahead:
         for batch in batches:
             offset += len(batch)
-            rows = [units(GAZE.name, message) for message in batch]
-            await ahead.put(write(rows, {(GAZE.name, 0): Stored(offset, _START_MS, "")}))
+            rows: list[list[Unit]] = []
+            for number, message in enumerate(batch, 1):
+                if number % _SLICE_MESSAGES == 0:  # as the sink does, by its records
+                    await asyncio.sleep(0)
+                rows.append(units(GAZE.name, message))
+            ready = writer.ready(rows)
+            await ahead.put(write(ready, {(GAZE.name, 0): Stored(offset, _START_MS, "")}))
 
 
 async def _bare(connection: Connection, batches: Sequence[Sequence[tuple[Any, ...]]]) -> None:

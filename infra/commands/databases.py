@@ -152,8 +152,7 @@ def _demand(settings: "UpkeepSettings") -> "BeforeDelete | None":
     """Who makes the demand signal, where a day may cost something; else it is turned off."""
     from fractions import Fraction
 
-    from infra.db.migrate import connected
-    from infra.exports.keeping import DemandKeeper, turn_off
+    from infra.exports.keeping import DemandKeeper, NoDemand
 
     if settings.upkeep_demand_epsilon is not None:
         return DemandKeeper(
@@ -162,10 +161,9 @@ def _demand(settings: "UpkeepSettings") -> "BeforeDelete | None":
             Fraction(repr(settings.upkeep_demand_epsilon)),
             settings.upkeep_demand_simulated,
         ).round
-    if settings_of(PlaceSettings).layout is not None:
-        with connected(settings.database) as connection:
-            turn_off(connection, layout_of(None).store_id)
-    return None
+    if settings_of(PlaceSettings).layout is None:
+        return None
+    return NoDemand(settings.database, layout_of(None).store_id).round
 
 
 @app.command()

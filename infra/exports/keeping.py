@@ -7,6 +7,7 @@ one that was killed in the midst of it never draws noise for the same day again.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from pydantic import SecretStr
 
+from infra.exports.errors import ExportError
 from infra.exports.signal import deleted_until, kept_for, tell, told_days
 from streams.contracts.layout import StoreLayout
 
@@ -45,21 +47,10 @@ class DemandKeeper:
 
     async def round(self) -> bool:
         """Tells what is due; returns whether rows of single tracks may be deleted now."""
-        return await asyncio.to_thread(self._round)
+        return await asyncio.to_thread(_asked, self.database, self._round)
 
-    def _round(self) -> bool:
-        try:
-            with psycopg.connect(
-                self.database.get_secret_value(),
-                autocommit=True,
-                connect_timeout=_CONNECT_TIMEOUT_S,
-                application_name="smartstore-upkeep",
-            ) as connection:
-                return self.make(connection, datetime.now(UTC))
-        except psycopg.Error as error:
-            # Rows are deleted in time whatever becomes of the signal.
-            _LOG.warning("the demand signal waits: %s", str(error).strip().partition("\n")[0])
-            return True
+    def _round(self, connection: psycopg.Connection[Any]) -> bool:
+        return self.make(connection, datetime.now(UTC))
 
     def make(self, connection: psycopg.Connection[Any], now: datetime) -> bool:
         """The same at a time of the caller's, on a connection in autocommit mode."""
@@ -105,9 +96,36 @@ class DemandKeeper:
         return since
 
 
-def turn_off(connection: psycopg.Connection[Any], store_id: str) -> None:
-    """The store's signal is made no longer; what was told stays."""
-    connection.execute("DELETE FROM demand_upkeep WHERE store_id = %s", [store_id])
+@dataclass(frozen=True, slots=True)
+class NoDemand:
+    """The signal of a store is made no longer; what was told stays."""
+
+    database: SecretStr
+    store_id: str
+
+    async def round(self) -> bool:
+        """Sees to it that the database knows; rows may go at any time."""
+        return await asyncio.to_thread(_asked, self.database, self.make)
+
+    def make(self, connection: psycopg.Connection[Any]) -> bool:
+        """The same on a connection in autocommit mode."""
+        connection.execute("DELETE FROM demand_upkeep WHERE store_id = %s", [self.store_id])
+        return True
+
+
+def _asked(database: SecretStr, ask: Callable[[psycopg.Connection[Any]], bool]) -> bool:
+    try:
+        with psycopg.connect(
+            database.get_secret_value(),
+            autocommit=True,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            application_name="smartstore-upkeep",
+        ) as connection:
+            return ask(connection)
+    except (psycopg.Error, ExportError) as error:
+        # Rows are deleted in time whatever becomes of the signal.
+        _LOG.warning("the demand signal waits: %s", str(error).strip().partition("\n")[0])
+        return True
 
 
 def days_due(since: datetime, gone: datetime, now: datetime, zone: ZoneInfo) -> list[date]:

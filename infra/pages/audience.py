@@ -61,7 +61,7 @@ async def build(ask: Ask) -> Page:
     doors = await totals.doors(ask)
     screens = _screens(await totals.audiences(ask))
     then = _screens(await totals.audiences(before)) if before else None
-    exposed = await ask.rows(_BY_SCREEN.format(grain=grain(ask.period)))
+    exposed = await ask.rows(_BY_SCREEN)
     sold = await totals.sales(ask)
     whole = totals.together(screens)
     whole_then = totals.together(then) if then is not None else None

@@ -162,18 +162,15 @@ def _changed(
 
 
 async def _todo(ask: Ask, now: dict[str, Audience]) -> tuple[str, ...]:
-    unit = {"grain": grain(ask.period)}
-    categories = {
-        row["category"]: float(row["units"]) for row in await ask.rows(_CATEGORIES.format(**unit))
-    }
+    categories = {row["category"]: float(row["units"]) for row in await ask.rows(_CATEGORIES)}
     creatives = [
         CreativeWeek(row["title"], row["plays"], row["watchers"], row["attention_ms"])
-        for row in await ask.rows(_CREATIVES.format(**unit))
+        for row in await ask.rows(_CREATIVES)
     ]
     names = {screen.screen_id: screen.name for screen in ask.layout.screens}
     screens = [
         ScreenWeek(names.get(row["screen_id"], row["screen_id"]), row["plays"], row["failed"], 0)
-        for row in await ask.rows(_SCREENS.format(**unit))
+        for row in await ask.rows(_SCREENS)
     ]
     refused: dict[str, Any] = await ask.row(_REFUSED)
     found = to_do(_zone_weeks(ask, now, categories), creatives, screens, refused["refused"])

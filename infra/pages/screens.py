@@ -8,7 +8,7 @@ from infra.pages import charts, totals
 from infra.pages.charts import PALETTE, Span
 from infra.pages.model import Chart, Column, Missing, Page, Section, Table, Value, of_people, ratio
 from infra.pages.reading import Ask
-from infra.pages.totals import column, figure, grain
+from infra.pages.totals import column, figure
 from infra.pages.words import said
 
 _PLAYS = """
@@ -32,7 +32,8 @@ GROUP BY screen_id, creative_id
 """
 
 _REASONS = """
-SELECT screen_id, arm, reason, sum(decisions)::bigint AS decisions FROM decisions_between(%(since)s, %(until)s)
+SELECT screen_id, arm, reason, sum(decisions)::bigint AS decisions
+FROM decisions_between(%(since)s, %(until)s)
 WHERE store_id = %(store)s
 GROUP BY screen_id, arm, reason ORDER BY screen_id, decisions DESC
 """
@@ -78,13 +79,9 @@ GROUP BY screen_id, sku, price, currency ORDER BY last DESC LIMIT 200
 
 async def build(ask: Ask) -> Page:
     """The page for the period of `ask`; the timeline is that of its last day."""
-    unit = {"grain": grain(ask.period)}
-    plays = await ask.rows(_PLAYS.format(**unit))
-    exposed = {
-        (row["screen_id"], row["creative_id"]): row
-        for row in await ask.rows(_EXPOSED.format(**unit))
-    }
-    reasons = await ask.rows(_REASONS.format(**unit))
+    plays = await ask.rows(_PLAYS)
+    exposed = {(row["screen_id"], row["creative_id"]): row for row in await ask.rows(_EXPOSED)}
+    reasons = await ask.rows(_REASONS)
     prices = await ask.rows(_PRICES)
     sold = await totals.sales(ask)
     shown_ms = sum(row["shown_ms"] for row in plays)

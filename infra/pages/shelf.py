@@ -4,7 +4,7 @@ from infra.pages import charts, totals
 from infra.pages.charts import Bar, Facing
 from infra.pages.model import Chart, Column, Missing, Page, Section, Table, Value, of_people, ratio
 from infra.pages.reading import Ask
-from infra.pages.totals import Audience, column, grain
+from infra.pages.totals import Audience, column
 from infra.pages.words import said
 
 _KEYS = (
@@ -47,9 +47,7 @@ async def build(ask: Ask) -> Page:
     now = await totals.audiences(ask)
     doors = await totals.doors(ask)
     sold = await totals.sales(ask)
-    dwells = {
-        row["zone_id"]: row for row in await ask.rows(_DWELLS.format(grain=grain(ask.period)))
-    }
+    dwells = {row["zone_id"]: row for row in await ask.rows(_DWELLS)}
     zones = {zone.zone_id: zone.name for zone in ask.layout.zones}
     first = max(
         (a for a in now.values() if a.kind == "zone"), key=lambda a: a.attention_ms, default=None

@@ -1,6 +1,7 @@
 """A row of a table, and how an event's values become a database's. Pure."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +24,8 @@ class Row(NamedTuple):
 Unit = tuple[Row, ...]
 
 
+# Few moments are told once only: the events of a picture, and of a message, share theirs.
+@lru_cache(maxsize=4_096)
 def moment(at_ms: int) -> datetime:
     """Epoch milliseconds as the database's timestamptz, exactly.
 

@@ -49,6 +49,9 @@ _LONGEST_WAIT_S = 5.0
 
 #: A transaction that takes longer hangs; it is given up and done again.
 _WRITE_TIMEOUT_S = 30.0
+
+#: So many records are made ready before the write that goes on meanwhile is looked at again.
+_SLICE_RECORDS = 25
 _CONNECT_TIMEOUT_S = 5
 
 
@@ -215,7 +218,9 @@ class _Sink:
         good: list[ConsumerRecord] = []
         positions: dict[Place, Stored] = {}
         buried = Buried()
-        for record in records:
+        for number, record in enumerate(records, 1):
+            if number % _SLICE_RECORDS == 0:  # the write in hand has its turns
+                await asyncio.sleep(0)
             try:
                 batch.append(record_units(record.topic, record.key, record.value, record.timestamp))
                 good.append(record)
@@ -233,11 +238,12 @@ class _Sink:
             buried.note(good[index], error)
 
         clock = asyncio.get_running_loop().time
+        ready = writer.ready(batch)
 
         async def write() -> None:
             began_s = clock()
             async with asyncio.timeout(_WRITE_TIMEOUT_S):
-                self.counts.rows += await writer.write(batch, positions, refused)
+                self.counts.rows += await writer.write(ready, positions, refused)
             self.counts.records += len(records)
             self.counts.dead_letters += buried.count
             self.counts.commits += 1

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
 
+from streams.sink.encoding import Buffer, Encoder
 from streams.sink.errors import FencedError
+from streams.sink.ready import Ready, Rows, by_table
 from streams.sink.resume import Place, Rewind, Stored
-from streams.sink.row import Row, Unit, moment
+from streams.sink.row import Unit, moment
 from streams.sink.table import Table
 from streams.sink.tables import TABLES
 
@@ -59,6 +62,7 @@ class Writer:
         self._consumer = consumer
         #: Tables whose last rows were partly there already.
         self._repeating: set[str] = set()
+        self._encoders: dict[str, Encoder] = {}
 
     async def claim(self, wait_s: float, stop: asyncio.Event) -> bool:
         """Take the right to write under this name; it lives and dies with the connection.
@@ -117,33 +121,45 @@ class Writer:
             )
             await self._store({rewind.place: resumed})
 
+    def ready(self, batch: Sequence[Sequence[Unit]]) -> Ready:
+        """The units of each record, for `write`: what can be done before the write has its turn."""
+        return self._readied(list(enumerate(batch)))
+
     async def write(
-        self, batch: Sequence[Sequence[Unit]], positions: Mapping[Place, Stored], refused: Refused
+        self, ready: Ready, positions: Mapping[Place, Stored], refused: Refused
     ) -> Counter[str]:
         """Store the units of each record, and `positions`. Returns the new rows by table.
 
         A record of which the database refuses a unit is told to `refused`; its other units stay.
         """
         async with self._connection.transaction():
-            written = await self._write(list(enumerate(batch)), refused)
+            written = await self._write(ready, refused)
             await self._store(positions)
         return written
 
-    async def _write(
-        self, batch: Sequence[tuple[int, Sequence[Unit]]], refused: Refused
-    ) -> Counter[str]:
+    def _readied(self, batch: Sequence[tuple[int, Sequence[Unit]]]) -> Ready:
+        rows = by_table(row for _, units in batch for unit in units for row in unit)
+        ready = Ready(batch, rows)
+        for table in TABLES:
+            values = rows.get(table.name, ())
+            if len(values) >= _COPY_FROM and table.copies and table.name not in self._repeating:
+                # What cannot be encoded is met again, and refused, when it is written.
+                with suppress(Exception):
+                    ready.encoded[table.name] = self._encode(table, values)
+        return ready
+
+    async def _write(self, ready: Ready, refused: Refused) -> Counter[str]:
         """Insert all at once; where a value is refused, by halves until the record is found."""
+        batch = ready.batch
         try:
             async with self._connection.transaction():
-                return await self._insert(
-                    row for _, units in batch for unit in units for row in unit
-                )
+                return await self._insert(ready)
         except REFUSALS:
             if len(batch) == 1:
                 return await self._write_units(*batch[0], refused)
             half = len(batch) // 2
-            written = await self._write(batch[:half], refused)
-            return written + await self._write(batch[half:], refused)
+            written = await self._write(self._readied(batch[:half]), refused)
+            return written + await self._write(self._readied(batch[half:]), refused)
 
     async def _write_units(
         self, index: int, units: Sequence[Unit], refused: Refused
@@ -153,32 +169,30 @@ class Writer:
         for unit in units:
             try:
                 async with self._connection.transaction():
-                    written += await self._insert(unit)
+                    written += await self._insert(self._readied([(index, [unit])]))
             except REFUSALS as error:
                 problem = error
         if problem is not None:
             await refused(index, problem)
         return written
 
-    async def _insert(self, rows: Iterable[Row]) -> Counter[str]:
-        by_table: dict[str, list[tuple[Any, ...]]] = {}
-        for row in rows:
-            by_table.setdefault(row.table.name, []).append(row.values)
+    async def _insert(self, ready: Ready) -> Counter[str]:
         written: Counter[str] = Counter()
         for table in TABLES:
-            values = in_key_order(table, by_table.get(table.name, []))
+            values = ready.rows.get(table.name, ())
             if len(values) >= _COPY_FROM and table.copies:
-                written[table.name] = await self._copy(table, values)
+                encoded = ready.encoded.get(table.name)
+                written[table.name] = await self._copy(table, values, encoded)
             elif values:
                 written[table.name] = await self._insert_new(table, values)
         return written
 
-    async def _insert_new(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+    async def _insert_new(self, table: Table, rows: Rows) -> int:
         columns = [list(column) for column in zip(*rows, strict=True)]
         cursor = await self._connection.execute(table.insert(), columns)
         return cursor.rowcount
 
-    async def _copy(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+    async def _copy(self, table: Table, rows: Rows, encoded: Buffer | None = None) -> int:
         """COPY straight into the table, in a savepoint. Where a row was there already, only what is
         new is copied, and it is looked up beforehand from then on until nothing is repeated:
         repeats come in stretches, after a restart or a rewind.
@@ -187,10 +201,10 @@ class Writer:
             new = await self._new(table, rows)
             if len(new) == len(rows):
                 self._repeating.discard(table.name)
-            rows = new
+            rows, encoded = new, None
         try:
             async with self._connection.transaction():
-                return await self._copy_all(table, rows)
+                return await self._copy_all(table, rows, encoded)
         except psycopg.errors.UniqueViolation:
             # Once more after a look-up; rows of another writer meanwhile are for the slow way.
             if table.name in self._repeating:
@@ -198,16 +212,19 @@ class Writer:
             self._repeating.add(table.name)
             return await self._copy(table, rows)
 
-    async def _copy_all(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> int:
+    async def _copy_all(self, table: Table, rows: Rows, encoded: Buffer | None) -> int:
         async with self._connection.cursor() as cursor, cursor.copy(table.copy()) as copy:
-            copy.set_types([kind for _, kind in table.columns])
-            for row in rows:
-                await copy.write_row(row)
+            await copy.write(self._encode(table, rows) if encoded is None else encoded)
         return len(rows)
 
-    async def _new(
-        self, table: Table, rows: Sequence[tuple[Any, ...]]
-    ) -> Sequence[tuple[Any, ...]]:
+    def _encode(self, table: Table, rows: Rows) -> Buffer:
+        """The rows as a binary COPY takes them: all at once, for a wait for each is dear."""
+        encoder = self._encoders.get(table.name)
+        if encoder is None:
+            encoder = self._encoders[table.name] = Encoder(table, self._connection)
+        return encoder.encode(rows)
+
+    async def _new(self, table: Table, rows: Rows) -> Rows:
         """Those of `rows` that are not in the table yet."""
         keys = [list(column) for column in zip(*map(table.key_of, rows), strict=True)]
         cursor = await self._connection.execute(table.known(), keys)
@@ -229,23 +246,3 @@ class Writer:
                 [stored.digest for _, stored in ordered],
             ],
         )
-
-
-def in_key_order(table: Table, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """One row a key, in the order of keys (writers that lock in one order do not deadlock).
-
-    The first row told of a key stays, or, in a table where the newest wins, the newest.
-    """
-    kept: dict[Any, tuple[Any, ...]] = {}
-    key_of = table.key_of
-    if table.newest is None:
-        for row in rows:
-            kept.setdefault(key_of(row), row)
-    else:
-        newest = table.position(table.newest)
-        for row in rows:
-            key = key_of(row)
-            known = kept.get(key)
-            if known is None or known[newest] < row[newest]:
-                kept[key] = row
-    return [kept[key] for key in sorted(kept)]

@@ -281,8 +281,8 @@ async def test_twenty_thousand_refused_receipts_are_in_the_table(
 
     async with await AsyncConnection.connect(dsn.get_secret_value(), autocommit=True) as ours:
         writer = Writer(ours, "test")
-        await writer.write(batch, {}, refused)
-        again = await writer.write(batch[:5_000], {}, refused)
+        await writer.write(writer.ready(batch), {}, refused)
+        again = await writer.write(writer.ready(batch[:5_000]), {}, refused)
     assert again.total() == 0
     found = database.execute(
         "SELECT reason, sum(refused)::bigint FROM v_receipts_refused_by_day GROUP BY reason"

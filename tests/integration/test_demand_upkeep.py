@@ -19,7 +19,7 @@ from infra.db.continuous import is_timescale, set_keep
 from infra.db.migrate import migrate
 from infra.db.state import read_state
 from infra.db.upkeep import UpkeepSettings, delete_old, run_upkeep
-from infra.exports.keeping import MARGIN, DemandKeeper, turn_off
+from infra.exports.keeping import MARGIN, DemandKeeper, NoDemand
 from infra.exports.signal import read, tell
 from infra.layouts import load_layout
 
@@ -185,7 +185,7 @@ async def test_rows_wait_for_their_day_and_no_longer(
     assert keeper.make(database, ends - timedelta(hours=3)) is True
     assert keeper.make(database, ends + timedelta(minutes=1)) is False
     assert keeper.make(database, ends + MARGIN) is True
-    turn_off(database, LAYOUT.store_id)
+    assert await NoDemand(empty_database, LAYOUT.store_id).round() is True
     assert read_state(empty_database).demand == ()
 
 

@@ -301,7 +301,8 @@ async def _filled(dsn: SecretStr, world: World) -> None:
         raise error
 
     async with await AsyncConnection.connect(dsn.get_secret_value(), autocommit=True) as ours:
-        assert (await Writer(ours, "test").write(batch, {}, refused)).total() > 200
+        writer = Writer(ours, "test")
+        assert (await writer.write(writer.ready(batch), {}, refused)).total() > 200
 
 
 def _asked(dsn: SecretStr, query: Any, key: str) -> dict[str, dict[str, Any]]:

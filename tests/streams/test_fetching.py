@@ -68,7 +68,7 @@ async def test_the_client_keeps_its_fetches_where_we_look(monkeypatch: Any) -> N
     assert [type(each) for each in fetcher._records[GAZE]._partition_records] == [Incoming]
 
 
-class _nothing:  # noqa: N801 - stands for a function of the client
+class _nothing:
     def __enter__(self) -> None: ...
 
     def __exit__(self, *_: object) -> None: ...

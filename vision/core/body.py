@@ -18,7 +18,7 @@ from vision.core.motion import Motion, Wander
 from vision.core.place import Box, Place, follow, locate
 
 #: COCO keypoints: those of the head come first; and how sure a network is of one that is seen.
-_HEAD, _SHOULDERS, _SURE = 5, (5, 6), 0.5
+_HEAD, _SHOULDERS, _SURE = 5, slice(5, 7), 0.5
 
 #: How exactly a box tells where somebody is in the picture, one sigma in body widths.
 _BOX_SIGMA = 0.05
@@ -167,9 +167,9 @@ def mark(track: Track) -> tuple[float, float]:
     arms and legs that swing move a box's middle but not that of the shoulders.
     """
     x0, y0, x1, _ = track.box
-    shoulders = track.keypoints[list(_SHOULDERS)]
-    if float(shoulders[:, 2].min()) >= _SURE:
-        return float(shoulders[:, 0].mean()), y0
+    (left, _, left_sure), (right, _, right_sure) = track.keypoints[_SHOULDERS]
+    if left_sure >= _SURE and right_sure >= _SURE:
+        return float((left + right) / 2), y0
     head = track.keypoints[:_HEAD]
     seen = head[head[:, 2] >= _SURE, 0]
     return (float(seen.mean()) if len(seen) > 1 else (x0 + x1) / 2), y0

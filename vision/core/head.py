@@ -66,7 +66,13 @@ _MAX_TURN_DEG = 80.0
 #: How often a head-pose network is far off (masks, caps, profiles: 12 of 100 simulated heads, by
 #: more than 15 degrees), and its one sigma of yaw and pitch then.
 _ASTRAY = 0.12
-_ASTRAY_SIGMA_DEG = np.array([45.0, 20.0])
+_ASTRAY_SIGMA_DEG = 45.0, 20.0
+
+#: No variance is less: points never leave a pose that certain.
+_LEAST = 1e-12
+
+#: Yaw and pitch.
+Pair = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +180,13 @@ def _head(
 ) -> HeadPose | None:
     """The head of that number, seen in the frame of `view`, its variances `wide` times as wide;
     None if it is turned away."""
-    variance = np.diag(fitted.covariances[number]) * wide
-    angles = np.array(_angles(*(-fitted.rotations[number, :, 2]).tolist()))
-    sigmas = np.degrees(np.sqrt(variance[[1, 0]]))
+    variances = fitted.covariances[number].diagonal().tolist()
+    nod, turn, depth = (math.sqrt(max(variances[index] * wide, _LEAST)) for index in (0, 1, 5))
+    angles = _angles(*(-fitted.rotations[number, :, 2]).tolist())
+    sigmas = math.degrees(turn), math.degrees(nod)
     if reading is not None:
         angles, sigmas = fuse(angles, sigmas, reading)
-    facing, place = _facing(*angles.tolist()), fitted.places[number]
+    facing, place = _facing(*angles), fitted.places[number]
     towards = float(-facing @ place) / math.dist((0.0, 0.0, 0.0), place)
     if math.degrees(math.acos(min(1.0, max(-1.0, towards)))) > _MAX_TURN_DEG:
         return None
@@ -191,35 +198,43 @@ def _head(
         direction=(x, y, z),
         yaw_deg=yaw,
         pitch_deg=pitch,
-        yaw_sigma_deg=float(sigmas[0]),
-        pitch_sigma_deg=float(sigmas[1]),
-        distance_sigma_m=math.sqrt(float(variance[5])),
+        yaw_sigma_deg=sigmas[0],
+        pitch_sigma_deg=sigmas[1],
+        distance_sigma_m=depth,
     )
 
 
-def fuse(angles_deg: Floats, sigmas_deg: Floats, reading: HeadReading) -> tuple[Floats, Floats]:
-    """Keypoints' yaw and pitch, (2,) each with their sigmas, and a network's, as one.
+def fuse(angles_deg: Pair, sigmas_deg: Pair, reading: HeadReading) -> tuple[Pair, Pair]:
+    """Keypoints' yaw and pitch with their sigmas, and a network's, as one.
 
     The inverse-variance mean, robust to disagreement: the network may have gone astray, and the
     further the two are apart the more the keypoints alone are believed and the wider the sigmas.
     """
-    told = np.array([reading.yaw_deg, reading.pitch_deg])
-    near = np.array([reading.yaw_sigma_deg, reading.pitch_sigma_deg]) ** 2
-    own = sigmas_deg**2
-    apart = told - angles_deg
-    right = (1 - _ASTRAY) * _density(apart, own + near)
-    astray = _ASTRAY * _density(apart, own + near + _ASTRAY_SIGMA_DEG**2)
+    yaw = reading.yaw_deg - angles_deg[0], sigmas_deg[0] ** 2, reading.yaw_sigma_deg**2
+    pitch = reading.pitch_deg - angles_deg[1], sigmas_deg[1] ** 2, reading.pitch_sigma_deg**2
+    right, astray = 1 - _ASTRAY, _ASTRAY
+    for (apart, own, near), wide in zip((yaw, pitch), _ASTRAY_SIGMA_DEG, strict=True):
+        right *= _density(apart, own + near)
+        astray *= _density(apart, own + near + wide**2)
     believed = right / (right + astray) if right + astray > 0 else 0.0
+    yaw_deg, yaw_sigma_deg = _mixed(angles_deg[0], *yaw, believed)
+    pitch_deg, pitch_sigma_deg = _mixed(angles_deg[1], *pitch, believed)
+    return (yaw_deg, pitch_deg), (yaw_sigma_deg, pitch_sigma_deg)
+
+
+def _mixed(angle: float, apart: float, own: float, near: float, believed: float) -> Pair:
+    """An angle of variance `own` and one `apart` from it of variance `near`, which is true with
+    probability `believed`, as one with its sigma."""
     both = 1 / (1 / own + 1 / near)
-    joint = angles_deg + both / near * apart
-    mean = believed * joint + (1 - believed) * angles_deg
+    joint = angle + both / near * apart
+    mean = believed * joint + (1 - believed) * angle
     variance = believed * (both + (joint - mean) ** 2)
-    variance += (1 - believed) * (own + (angles_deg - mean) ** 2)
-    return mean, np.sqrt(variance)
+    variance += (1 - believed) * (own + (angle - mean) ** 2)
+    return mean, math.sqrt(variance)
 
 
-def _density(apart: Floats, variance: Floats) -> float:
-    return float(np.prod(np.exp(-0.5 * apart**2 / variance) / np.sqrt(variance)))
+def _density(apart: float, variance: float) -> float:
+    return math.exp(-0.5 * apart**2 / variance) / math.sqrt(variance)
 
 
 def _view(ray: Sequence[float]) -> Floats:
@@ -240,7 +255,7 @@ def _view(ray: Sequence[float]) -> Floats:
     )
 
 
-def _angles(x: float, y: float, z: float) -> tuple[float, float]:
+def _angles(x: float, y: float, z: float) -> Pair:
     """Yaw and pitch in degrees of a unit vector out of a face."""
     return math.degrees(math.atan2(x, -z)), math.degrees(math.asin(min(1.0, max(-1.0, -y))))
 

@@ -19,6 +19,9 @@ Kind = Literal["pinhole", "fisheye"]
 #: No pinhole shows what is further from its axis; there the picture would be endless.
 _WIDEST_RAD = {"pinhole": math.radians(89.9), "fisheye": math.radians(179.0)}
 
+#: Plane points nearer than this (84 degrees from the axis) an ideal pinhole surely shows.
+_STRAIGHT = 10.0
+
 #: Support points of the inverse, 0.04 to 0.09 degrees apart; two Newton steps make it exact.
 _TABLE = 2_048
 _NEWTON_STEPS = 2
@@ -85,6 +88,10 @@ class Lens:
 
         A point that the lens shows nothing at is taken for the nearest at which it does.
         """
+        if self.ideal and np.abs(points).max(initial=0.0) < _STRAIGHT:
+            rays = np.ones((len(points), 3))
+            rays[:, :2] = points
+            return np.asarray(rays / np.sqrt((rays * rays).sum(axis=1, keepdims=True)))
         reach, outward = _polar(points)
         for _ in range(_TANGENTIAL_ROUNDS if any(self._tangential) else 0):
             near = np.tan(np.interp(reach, self._radii, self._angles_rad))

@@ -13,7 +13,7 @@ of Student's t, since boxes jump where people hide each other.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,22 +109,29 @@ def assign(
     ordered = sorted(bodies, key=lambda name: bodies[name].seen_at_ms)
     bearers = {bodies[name].track_id: name for name in ordered}
     many = len(ways)
-    costs = np.full((len(sights), many + len(sights)), _NEVER)
+    costs = [[_NEVER] * (many + len(sights)) for _ in sights]
     for row, sight in enumerate(sights):
-        costs[row, many + row] = 0.0  # somebody new
+        costs[row][many + row] = 0.0  # somebody new
         bearer, point = bearers.get(sight.track.track_id), mark(sight.track)
         for column, way in enumerate(ways):
             cost = _cost(way, sight, point, reach)
             if cost is not None:
                 named = _NAMED * (way.name == bearer and way.floor is None)
-                costs[row, column] = cost - named - _SOMEBODY_ELSE
+                costs[row][column] = cost - named - _SOMEBODY_ELSE
     found: list[str | None] = [None] * len(sights)
     stitched = 0
-    for row, column in zip(*linear_sum_assignment(costs), strict=True):
+    for row, column in _least(costs):
         if column < many:
             found[row] = ways[column].name
             stitched += bearers.get(sights[row].track.track_id) != found[row]
     return Matches(tuple(found), stitched)
+
+
+def _least(costs: Sequence[Sequence[float]]) -> Iterable[tuple[int, int]]:
+    """For each row its column, at the least cost of all together."""
+    if len(costs) == 1:
+        return [(0, costs[0].index(min(costs[0])))]
+    return zip(*linear_sum_assignment(np.array(costs)), strict=True)
 
 
 @dataclass(frozen=True, slots=True)

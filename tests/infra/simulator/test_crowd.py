@@ -22,8 +22,9 @@ from streams.contracts.layout import StoreLayout
 START_MS = 1_700_000_000_000
 LAYOUT = load_layout(Path(infra.simulator.crowd.__file__).with_name("aisle.yaml"))
 
-# The same seeds each time: in a crowd of some hundred (107) somebody all but stands and turns on
-# the spot by 23 degrees between two pictures, and eyes then reach further than eyes do.
+# How people turn and look is tried on the same seeds each time. In a crowd of some hundred (107)
+# somebody goes back by half a metre and turns in it by 32 degrees in 20 ms, and eyes then reach
+# further than eyes do. Whoever bounds it makes the crowds that accuracy is scored on others.
 seeds = st.integers(0, 2**31)
 
 
@@ -35,7 +36,7 @@ def guests(of: Crowd, minutes: int) -> list[Guest]:
     return list(of.guests(START_MS, START_MS + minutes * 60_000))
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=4, deadline=None, database=None)
 @given(seed=seeds, offsets=st.lists(st.integers(0, 900_000), min_size=2, max_size=3))
 def test_any_time_in_any_order_gives_the_same_people(seed: int, offsets: list[int]) -> None:
     forwards = {at: crowd(seed).people(START_MS + at) for at in sorted(offsets)}

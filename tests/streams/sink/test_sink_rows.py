@@ -31,10 +31,10 @@ from streams.contracts.vision import (
     GazeBatch,
     Presence,
 )
+from streams.sink.ready import in_key_order
 from streams.sink.row import Row, moment
 from streams.sink.rows import SINK_TOPICS, record_units, units
 from streams.sink.tables import CREATIVE_WITHDRAWALS, TABLES
-from streams.sink.writer import in_key_order
 
 _TRACE = Trace(cause_id="g", captured_at_ms=1_000, inferred_at_ms=1_050, sent_at_ms=1_060)
 _BATCH = {"store_id": "s", "area_id": "a", "gateway_id": "gw", "seq": 0}

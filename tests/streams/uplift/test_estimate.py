@@ -1,12 +1,11 @@
-"""The estimate against programs that we did not write, and against what must be so."""
+"""The estimate against programs that we did not write, and against what must be so. They are
+imported where they are used: each worker collects this file, and they take a second.
+"""
 
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
-import statsmodels.api as sm
-import tea_tasting as tt
 
 from streams.uplift.estimate import FEWEST_SLOTS, effects
 from streams.uplift.moments import Floats, Moments, moments, moments_by_day, rows
@@ -25,6 +24,9 @@ def slots(seed: int, effect: float = 0.05) -> tuple[Floats, Floats, Floats, np.n
 
 
 def test_without_covariates_it_is_the_ratio_of_means_of_tea_tasting() -> None:
+    import pandas as pd
+    import tea_tasting as tt
+
     amount, base, _, adaptive = slots(1)
     found = effects(moments(rows(amount, base), adaptive))
     frame = pd.DataFrame({"variant": adaptive.astype(int), "amount": amount, "base": base})
@@ -37,6 +39,9 @@ def test_without_covariates_it_is_the_ratio_of_means_of_tea_tasting() -> None:
 
 
 def test_with_a_covariate_it_is_the_cuped_of_tea_tasting() -> None:
+    import pandas as pd
+    import tea_tasting as tt
+
     amount, _, known, adaptive = slots(2)
     one = np.ones(N)
     found = effects(moments(rows(amount, one, known[:, None]), adaptive))
@@ -55,6 +60,8 @@ def test_with_a_covariate_it_is_the_cuped_of_tea_tasting() -> None:
 
 
 def test_its_t_is_that_of_a_regression_of_statsmodels() -> None:
+    import statsmodels.api as sm
+
     amount, _, known, adaptive = slots(3)
     found = effects(moments(rows(amount, np.ones(N), known[:, None]), adaptive))
     # The linear model on deviations from the arms' own scale is the same first-order statement.
