@@ -32,12 +32,14 @@ SUPPOSED_CV = {"value": 2.0, "units": 1.28}
 SUPPOSED_BETWEEN = {"value": 0.07, "units": 0.03}
 SUPPOSED_OPEN_HOURS = 14.0
 
+# Gross impressions of all zones by minute; v_audience_by_minute would bring their gazes along.
 _PEOPLE = """
-    SELECT extract(epoch FROM bucket)::bigint / 60, sum(gross_impressions)
-    FROM v_audience_by_minute
-    WHERE store_id = %s AND target_kind = 'zone' AND bucket >= to_timestamp(%s)
-      AND bucket < to_timestamp(%s)
-    GROUP BY 1
+    SELECT extract(epoch FROM bucket)::bigint / 60, people FROM (
+        SELECT bucket, sum(presences) AS people FROM agg_presence_1m
+        WHERE store_id = %s AND target_kind = 'zone' AND bucket >= to_timestamp(%s)
+          AND bucket < to_timestamp(%s)
+        GROUP BY bucket
+    ) AS minutes
 """
 _TILL = """
     SELECT extract(epoch FROM bucket)::bigint / 60, sum(transactions) FROM v_baskets_by_minute

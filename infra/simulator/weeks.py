@@ -16,23 +16,14 @@ import msgspec
 import numpy as np
 
 from infra.simulator.receipts import BasketMaker
+from infra.simulator.weeks_screens import TURN_MS, Rotation, Seen
+from infra.simulator.weeks_stays import Names, Stay
 from streams.contracts import topics
-from streams.contracts.attention import Exposure
-from streams.contracts.base import Trace
 from streams.contracts.experiment import ExperimentPlan
-from streams.contracts.ids import event_id
-from streams.contracts.layout import StoreLayout
+from streams.contracts.layout import Screen, StoreLayout, Zone
 from streams.contracts.pos import Basket, BasketLine
-from streams.contracts.signage import Creative, Decision, Play
-from streams.contracts.vision import (
-    Audience,
-    Crossing,
-    Dwell,
-    DwellBatch,
-    Gaze,
-    GazeBatch,
-    Presence,
-)
+from streams.contracts.signage import Creative
+from streams.contracts.vision import Crossing
 from streams.core.baskets import BasketWindows
 
 Event = tuple[topics.Topic, Any]
@@ -49,23 +40,12 @@ _WATCHES = 0.42
 _PASSES_SCREEN = 0.85
 _WATCHES_SCREEN = 0.3
 _FACES = 0.7
-_TURN_MS = 10_000
 #: Who comes now has not left before this: the days end before it, so that nothing lies ahead.
 _LONGEST_VISIT = timedelta(minutes=40)
 _WINDOW_MS = 60_000
 _LATENESS_MS = 2 * 3_600_000
 _HOUR_MS = 3_600_000
-_PAIRING_MS = 1_000
 _CENT = Decimal("0.01")
-
-
-@dataclass(slots=True)
-class _Seen:
-    """A presence before a screen, for the exposures of the plays."""
-
-    entered_at_ms: int
-    left_at_ms: int
-    attention_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +120,7 @@ class SimulatedWeeks:
         busy = _BY_WEEKDAY[day.weekday()]
         if not busy:
             return
-        seen: dict[str, list[_Seen]] = {s.screen_id: [] for s in self.layout.screens}
+        seen: dict[str, list[Seen]] = {s.screen_id: [] for s in self.layout.screens}
         visit = 0
         for hour, usual in enumerate(_BY_HOUR, _OPENS):
             for _ in range(int(rng.poisson(usual * busy))):
@@ -152,14 +132,18 @@ class SimulatedWeeks:
                 yield from self._visit(f"{number}-{visit}", at_ms, seen, rng)
                 if rng.random() < _BUYS:
                     yield topics.BASKET, self._basket(number * 10_000 + visit, at_ms, rng)
+        opens, closes = (int(self._at(day, h).timestamp() * 1000) for h in (_OPENS, _CLOSES))
+        if self.until is not None:
+            closes = min(closes, int(self.until.timestamp() * 1000) - TURN_MS)
+        rotation = Rotation(self.layout.store_id, self.creatives, self.plan, self.seed)
         for screen in self.layout.screens:
-            yield from self._plays(day, screen.screen_id, screen.area_id, seen[screen.screen_id])
+            yield from rotation.plays(screen, opens, closes, seen[screen.screen_id])
 
     def _visit(
-        self, visit: str, at_ms: int, seen: dict[str, list[_Seen]], rng: np.random.Generator
+        self, visit: str, at_ms: int, seen: dict[str, list[Seen]], rng: np.random.Generator
     ) -> Iterator[Event]:
         """One shopper: through the door, before some zones, past the screens."""
-        names = _Names(self.layout.store_id, self.seed, visit)
+        names = Names(self.layout.store_id, self.seed, visit)
         zones = self.layout.zones
         weights = np.array([1.0 + 0.8 * ((i * 7 + self.seed) % 5) for i in range(len(zones))])
         for line in self.layout.lines[:1]:
@@ -182,108 +166,40 @@ class SimulatedWeeks:
         for index in chosen:
             zone = zones[int(index)]
             stay_ms = int(rng.lognormal(9.1, 0.7))
-            yield from self._stay(names, zone.zone_id, "zone", zone.area_id, now_ms, stay_ms, rng)
+            yield from self._stay(names, zone, now_ms, stay_ms, rng)
             now_ms += stay_ms + int(rng.uniform(1_000, 10_000))
         for screen in self.layout.screens:
             if rng.random() < _PASSES_SCREEN:
                 stay_ms = int(rng.lognormal(9.0, 0.6))
-                yield from self._stay(
-                    names,
-                    screen.screen_id,
-                    "screen",
-                    screen.area_id,
-                    now_ms,
-                    stay_ms,
-                    rng,
-                    seen[screen.screen_id],
-                )
+                here = seen[screen.screen_id]
+                yield from self._stay(names, screen, now_ms, stay_ms, rng, here)
 
     def _stay(
         self,
-        names: "_Names",
-        target_id: str,
-        kind: Any,
-        area_id: str,
+        names: Names,
+        target: Zone | Screen,
         at_ms: int,
         stay_ms: int,
         rng: np.random.Generator,
-        seen: list[_Seen] | None = None,
+        seen: list[Seen] | None = None,
     ) -> Iterator[Event]:
         """A presence, and what was looked at meanwhile."""
-        common: dict[str, Any] = {"store_id": self.layout.store_id, "area_id": area_id}
-        watched = bool(rng.random() < (_WATCHES_SCREEN if kind == "screen" else _WATCHES))
+        watches = _WATCHES_SCREEN if isinstance(target, Screen) else _WATCHES
+        watched = bool(rng.random() < watches)
         opportunity_ms = (
             int(stay_ms * rng.uniform(0.2, 0.9)) if rng.random() < 0.8 or watched else 0
         )
-        left_ms = at_ms + stay_ms
-        trace = Trace(
-            cause_id=names.of(target_id),
-            captured_at_ms=at_ms,
-            inferred_at_ms=at_ms + 60,
-            sent_at_ms=at_ms + 65,
-        )
-        presence = Presence(
-            presence_id=names.of(target_id, "presence"),
-            track_id=names.track,
-            target_id=target_id,
-            target_kind=kind,
-            entered_at_ms=at_ms,
-            left_at_ms=left_ms,
-            opportunity_ms=opportunity_ms,
-            watched=watched,
-        )
-        yield (
-            topics.AUDIENCE,
-            Audience(
-                **common,
-                gateway_id="simulated",
-                camera_id=names.camera,
-                seq=at_ms % 2**31,
-                captured_at_ms=left_ms,
-                inferred_at_ms=left_ms,
-                sent_at_ms=left_ms,
-                people=0,
-                targets=(),
-                presences=(presence,),
-                calibration_version="simulated",
-            ),
-        )
-        batch: dict[str, Any] = {**common, "gateway_id": "simulated", "seq": at_ms % 2**31}
-        part: dict[str, Any] = {"track_id": names.track, "camera_id": names.camera, "trace": trace}
-        if kind == "zone" and stay_ms >= self._minimum_ms(target_id):
-            dwell = Dwell(
-                **part,
-                dwell_id=names.of(target_id, "dwell"),
-                phase="ended",
-                zone_id=target_id,
-                entered_at_ms=at_ms,
-                left_at_ms=left_ms,
-                calibration_version="simulated",
-            )
-            yield topics.DWELL, DwellBatch(**batch, events=(dwell,))
+        stay = Stay(names, target, at_ms, at_ms + stay_ms)
+        yield topics.AUDIENCE, stay.audience(opportunity_ms, watched=watched)
+        if isinstance(target, Zone) and stay_ms >= target.min_dwell_ms:
+            yield topics.DWELL, stay.dwell()
         attention_ms = 0
         if watched:
             attention_ms = max(300, int(opportunity_ms * rng.uniform(0.2, 0.8)))
             attention_ms = min(attention_ms, stay_ms)
-            gaze = Gaze(
-                **part,
-                gaze_id=names.of(target_id, "gaze"),
-                phase="ended",
-                target_id=target_id,
-                target_kind=kind,
-                probability=0.9,
-                started_at_ms=at_ms,
-                ended_at_ms=at_ms + attention_ms,
-                attention_ms=attention_ms,
-                distance_m=2.0,
-                calibration_version="simulated",
-            )
-            yield topics.GAZE, GazeBatch(**batch, events=(gaze,))
+            yield topics.GAZE, stay.gaze(attention_ms)
         if seen is not None:
-            seen.append(_Seen(at_ms, left_ms, attention_ms))
-
-    def _minimum_ms(self, zone_id: str) -> int:
-        return next(z.min_dwell_ms for z in self.layout.zones if z.zone_id == zone_id)
+            seen.append(Seen(stay.at_ms, stay.left_ms, attention_ms))
 
     def _basket(self, number: int, at_ms: int, rng: np.random.Generator) -> Basket:
         closed_at_ms = at_ms + int(rng.uniform(300_000, 1_500_000))
@@ -293,117 +209,6 @@ class SimulatedWeeks:
         if arm != "adaptive" or not self.effect:
             return basket
         return _grown(basket, self.effect, rng)
-
-    def _plays(self, day: date, screen_id: str, area_id: str, seen: list[_Seen]) -> Iterator[Event]:
-        opens, closes = (int(self._at(day, h).timestamp() * 1000) for h in (_OPENS, _CLOSES))
-        if self.until is not None:
-            closes = min(closes, int(self.until.timestamp() * 1000) - _TURN_MS)
-        ordered = sorted(seen, key=lambda s: s.entered_at_ms)
-        for at_ms in range(opens, closes, _TURN_MS):
-            creative = self.creatives[at_ms // _TURN_MS % len(self.creatives)]
-            arm, probability = self.plan.arm(at_ms)
-            watching = next(
-                (s for s in ordered if s.attention_ms and s.entered_at_ms <= at_ms < s.left_at_ms),
-                None,
-            )
-            reacts = arm == "adaptive" and watching is not None
-            common: dict[str, Any] = {
-                "store_id": self.layout.store_id,
-                "area_id": area_id,
-                "screen_id": screen_id,
-                "decision_id": event_id(self.seed, screen_id, at_ms),
-                "creative_id": creative.creative_id,
-                "creative_version": creative.version,
-            }
-            reason: Any = "attention" if reacts else "rotation" if arm == "adaptive" else "control"
-            yield (
-                topics.DECISION,
-                Decision(
-                    **common,
-                    decided_at_ms=at_ms,
-                    slot_start_ms=at_ms - at_ms % self.slot_ms,
-                    arm=arm,
-                    arm_probability=probability,
-                    policy_version="simulated",
-                    context=(),
-                    showing=None,
-                    candidates=(),
-                    reason=reason,
-                    sentence=f"Simulated: {creative.title} for the next 10 s.",
-                ),
-            )
-            cause = Trace(
-                cause_id=str(at_ms),
-                captured_at_ms=at_ms - 400,
-                inferred_at_ms=at_ms - 340,
-                sent_at_ms=at_ms - 335,
-            )
-            play = Play(
-                **common,
-                play_id=event_id(self.seed, screen_id, at_ms, "play"),
-                phase="ended",
-                player_id=f"player-{screen_id}",
-                scheduled_at_ms=at_ms,
-                rendered_at_ms=at_ms,
-                duration_ms=_TURN_MS,
-                stop_reason="finished",
-                trace=cause if reacts else None,
-            )
-            yield topics.PLAY, play
-            ordered = [s for s in ordered if s.left_at_ms > at_ms]
-            yield topics.EXPOSURE, _exposure(play, ordered)
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """Ids that are the same each time."""
-
-    store_id: str
-    seed: int
-    visit: str
-
-    @property
-    def track(self) -> str:
-        return event_id(self.store_id, self.seed, self.visit)
-
-    @property
-    def camera(self) -> str:
-        return "simulated"
-
-    def of(self, *what: str) -> str:
-        return event_id(self.store_id, self.seed, self.visit, *what)
-
-
-def _exposure(play: Play, seen: list[_Seen]) -> Exposure:
-    end_ms = play.rendered_at_ms + _TURN_MS
-    over = [
-        (s, min(end_ms, s.left_at_ms) - max(play.rendered_at_ms, s.entered_at_ms))
-        for s in seen
-        if s.entered_at_ms < end_ms
-    ]
-    present = [(s, ms) for s, ms in over if ms > 0]
-    paired = [(s, ms) for s, ms in present if ms >= _PAIRING_MS]
-    looked = [min(ms, s.attention_ms) for s, ms in present if s.attention_ms]
-    return Exposure(
-        play_id=play.play_id,
-        store_id=play.store_id,
-        area_id=play.area_id,
-        screen_id=play.screen_id,
-        decision_id=play.decision_id,
-        creative_id=play.creative_id,
-        creative_version=play.creative_version,
-        started_at_ms=play.rendered_at_ms,
-        ended_at_ms=end_ms,
-        ended=True,
-        gross_impressions=len(present),
-        ots=len(paired),
-        verified_impressions=len(paired),
-        exposed_ms=sum(ms for _, ms in paired),
-        watchers=len(looked),
-        attention_ms=sum(looked),
-        late=0,
-        through_offset=play.rendered_at_ms,
-    )
 
 
 def _grown(basket: Basket, effect: float, rng: np.random.Generator) -> Basket:

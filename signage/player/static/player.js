@@ -12,12 +12,19 @@ const FONT_LIMIT_MS = 1000;
 const PING_MS = 3000;
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 2000;
+// Painted frames that are held ready: some 8 MB each on a full-HD screen.
+const WARM_LIMIT = 8;
 
 let socket = null;
 let replaced = false;
 let retry = RETRY_MIN_MS;
 let front = null; // the frame that is fully painted, with its address
 let turn = 0; // counts the shows; only the newest may still come to the front
+let height = 1; // of the newest frame on the glass; what waits lies at 0, below the cover at 1
+let wanted = []; // the addresses that shall be warm
+let warming = false;
+const warm = new Map(); // frames that wait behind the glass, or are on it, by address
+const cold = new Set(); // addresses that could not be loaded beforehand
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -41,7 +48,7 @@ function caption(message) {
 function layer(message) {
   const frame = document.createElement("iframe");
   frame.setAttribute("sandbox", "allow-same-origin");
-  frame.title = message.alt_text;
+  frame.title = message.alt_text ?? "";
   frame.src = message.url;
   return frame;
 }
@@ -73,18 +80,74 @@ function loaded(frame) {
   });
 }
 
-async function show(message) {
-  const mine = ++turn;
-  if (!message.url.startsWith("/media/")) {
-    send({ type: "failed", play_id: message.play_id, error: "not a creative's address" });
-    return;
+// What waits behind the glass stands still, and costs nothing.
+function rest(frame) {
+  const page = frame.contentDocument;
+  if (page === null) return;
+  for (const film of page.querySelectorAll("video")) {
+    film.pause();
+    film.currentTime = 0;
   }
-  if (front !== null && front.url === message.url) {
-    for (const frame of [...stage.children]) if (frame !== front.frame) frame.remove();
-    caption(message);
-    await painted();
-    tell(message);
-    return;
+  for (const animation of page.getAnimations()) animation.pause();
+  frame.classList.remove("on");
+  frame.style.zIndex = "";
+  frame.inert = true;
+}
+
+function wake(frame) {
+  const page = frame.contentDocument;
+  for (const animation of page.getAnimations()) animation.play();
+  return films(page);
+}
+
+// Puts what may be asked for behind what is on the glass: loaded, painted and standing still, so
+// that showing it is one frame of the display and no loading. One after the other, and again from
+// the list's beginning when the list changes.
+async function warmUp(urls) {
+  wanted = urls.slice(0, WARM_LIMIT);
+  for (const [url, frame] of warm) if (!wanted.includes(url)) forget(url, frame);
+  if (warming) return;
+  warming = true;
+  try {
+    for (let url; (url = wanted.find((each) => !warm.has(each) && !cold.has(each))); ) {
+      const frame = layer({ url });
+      frame.inert = true;
+      stage.append(frame);
+      try {
+        await loaded(frame);
+      } catch {
+        frame.remove();
+        cold.add(url); // it is tried again, and failed aloud, when it is asked for
+        continue;
+      }
+      rest(frame);
+      if (wanted.includes(url)) warm.set(url, frame);
+      else frame.remove();
+    }
+  } finally {
+    warming = false;
+  }
+}
+
+function forget(url, frame) {
+  warm.delete(url);
+  if (front === null || front.frame !== frame) frame.remove();
+}
+
+// What has left the glass goes back behind it, or away.
+function retire(frame) {
+  if (frame === front?.frame) return;
+  if ([...warm.values()].includes(frame)) rest(frame);
+  else frame.remove();
+}
+
+// The frame of a message, loaded; a warm one at once.
+async function ready(message) {
+  const known = warm.get(message.url);
+  if (known !== undefined) {
+    known.title = message.alt_text;
+    await wake(known);
+    return known;
   }
   const frame = layer(message);
   stage.append(frame);
@@ -92,22 +155,55 @@ async function show(message) {
     await loaded(frame);
   } catch (error) {
     frame.remove();
+    throw error;
+  }
+  await painted(); // the first frame of the creative itself, still unseen
+  return frame;
+}
+
+async function show(message) {
+  const mine = ++turn;
+  if (!message.url.startsWith("/media/")) {
+    send({ type: "failed", play_id: message.play_id, error: "not a creative's address" });
+    return;
+  }
+  if (front !== null && front.url === message.url) {
+    lift(front.frame); // also over one that was about to come
+    caption(message);
+    await painted();
+    if (mine === turn) tell(message);
+    return;
+  }
+  let frame;
+  try {
+    frame = await ready(message);
+  } catch (error) {
     send({ type: "failed", play_id: message.play_id, error: String(error.message) });
     return;
   }
   if (mine !== turn) {
-    frame.remove(); // something newer was asked for while this one loaded
+    retire(frame); // something newer was asked for while this one loaded
     return;
   }
-  await painted(); // the first frame of the creative itself, still unseen
   // A cut, as between two shots: a fade would take a part of the glance that asked for the change.
-  frame.classList.add("on");
+  lift(frame);
   await painted();
-  if (!frame.isConnected) return; // overtaken by a return to the one beneath
+  if (mine !== turn) {
+    if (front?.url !== message.url) retire(frame);
+    return; // overtaken before it was painted
+  }
+  const before = front;
   front = { frame, url: message.url };
-  while (stage.firstChild !== frame) stage.firstChild.remove();
+  if (before !== null) retire(before.frame);
   caption(message);
   tell(message);
+}
+
+// On top of whatever is lit; nothing else is touched, so nothing is laid out anew.
+function lift(frame) {
+  frame.inert = false;
+  frame.classList.add("on");
+  frame.style.zIndex = String(++height);
 }
 
 // The way to the shoppers' page, in a corner. A screen is out of reach: it is for a phone's camera.
@@ -130,8 +226,11 @@ function hear(message) {
     show(message);
   } else if (message.type === "preload") {
     ask(message.ask);
-    // Into the browser's cache, so that the first change is as quick as the tenth.
-    for (const url of message.urls) fetch(url).catch(() => {});
+    cold.clear();
+    // Into the browser's cache first, so that the first change is as quick as the tenth.
+    Promise.allSettled(message.urls.map((url) => fetch(url))).then(() => {
+      if (!mirror) warmUp(message.urls);
+    });
   } else if (message.type === "stop") {
     replaced = true;
   }
