@@ -42,15 +42,19 @@ class FetchingThread(driver.AIOKafkaConsumerThread):
         return await super()._fetch_records(consumer, *arguments, **options)
 
     def caught_up(self) -> bool:
-        """Whether all has been handed on that the last fetches told of."""
-        subscription = self._ensure_consumer()._subscription.subscription
-        if subscription is None or subscription.assignment is None:
+        """Whether all has been handed on that the last fetches told of. Asked by another thread
+        than the client's, so that each thing is looked at once.
+        """
+        client = self._consumer
+        subscription = None if client is None else client._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None:
             return False
-        assignment = subscription.assignment
         return all(_at_end(assignment.state_value(tp)) for tp in assignment.tps)
 
 
 def _at_end(state: Any) -> bool:
     """Whether a partition was read up to where its log ended at the last fetch."""
     end: int | None = state.highwater
-    return bool(end is not None and state.has_valid_position and state.position >= end)
+    position: int | None = state._position
+    return end is not None and position is not None and position >= end

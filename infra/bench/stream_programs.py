@@ -37,6 +37,8 @@ _START_S = 60.0
 #: A program that says nothing for so long is stuck.
 _SILENCE_S = 30.0
 _POLL_S = 0.2
+#: Less processor time than this between two looks tells no rate.
+_SHORTEST_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +207,11 @@ def steady(looks: Sequence[Look], events: Mapping[str, Sequence[int]]) -> tuple[
     only the whole log is the same work for all. `events`: for each topic, how many events its first
     n messages tell.
     """
-    begun = [look for look in looks if sum(look.handled.values())]
-    if len(begun) == 1:  # it was through at once: from when it was about to begin
-        begun = list(looks[-2:])
+    before = [look for look in looks if not sum(look.handled.values())]
+    begun = looks[len(before) :]
+    if before and begun and begun[-1].cpu_s - begun[0].cpu_s < _SHORTEST_S:
+        # It was through at once: from when it was about to begin, which is too low a rate.
+        begun = [before[-1], *begun]
     if not begun or begun[-1].cpu_s <= begun[0].cpu_s:
         raise UserError("too little was handled to measure; give --seconds more")
     first, last = begun[0], begun[-1]

@@ -144,8 +144,8 @@ def _print(console: Console, report: "LatencyReport") -> None:
     least, above = report.floor_ms, free.above_floor_ms
     console.print(
         f"no program could be quicker than {least.p50}, {least.p95}, {least.p99} ms from the "
-        f"glance on with {report.fps:g} pictures a second; above that, free: {above.p50}, {above.p95}, "
-        f"{above.p99} ms"
+        f"glance on with {report.fps:g} pictures a second; above that, free: {above.p50}, "
+        f"{above.p95}, {above.p99} ms"
     )
     for goal in report.goals:
         met = "not measured" if goal.met is None else ("met" if goal.met else "NOT met")
@@ -157,8 +157,8 @@ def _print(console: Console, report: "LatencyReport") -> None:
     console.print(
         f"the model computes {report.model.compute_ms} ms and is waited for "
         f"{report.model.queue_ms} ms a picture; held back by the policy {report.held.reactions} "
-        f"for {report.held.waited_ms.p50} ms (p50), not answered {report.held.never}, without truth "
-        f"{report.without_truth}"
+        f"for {report.held.waited_ms.p50} ms (p50), not answered {report.held.never}, "
+        f"without truth {report.without_truth}"
     )
     for error in report.errors:
         console.print(f"  ! {error}", markup=False)

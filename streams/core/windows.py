@@ -8,13 +8,12 @@ complete window has the greatest one, in whatever order the topics are read agai
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Literal
 
 from streams.contracts.attention import AttentionWindow
-from streams.contracts.vision import TargetKind
-from streams.core.facts import Fact, FactKey, overlaps, part_ms
+from streams.core.facts import Fact, FactKey, overlaps
 from streams.core.watermark import Watermarks
+from streams.core.window import Known, Starts, Target, Window, row_of
 
 #: What became of a fact: `late` ones came after the allowed lateness of the window in which they
 #: were told and are counted in the last one that they would have been in; `dropped` ones only
@@ -22,105 +21,8 @@ from streams.core.watermark import Watermarks
 #: restart rebuilds from the last minutes of the log could not hold what belongs to tomorrow.
 Outcome = Literal["added", "repeated", "late", "dropped"]
 
-Starts = tuple[int, ...]
-
-#: A fact as it was told last, and the starts of the windows in which it was put.
-Known = tuple[Fact, Starts]
-
 #: Windows to come that wrong clocks may make for one target, beside those that are kept.
 _MOST_AHEAD = 1_000
-
-
-@dataclass(slots=True)
-class _Window:
-    """The facts that overlap a window, and their sums: a row costs the same however many there are.
-
-    `watching`, `present` and `seeing` count each track's gazes, presences, and presences with an
-    opportunity to see; `measured` counts presences for which that could be told. `alone` are the
-    starts of a fact that is in no other window; `changed`: it is among those to be told.
-    """
-
-    start_ms: int
-    end_ms: int
-    alone: Starts
-    changed: bool = False
-    members: set[FactKey] = field(default_factory=set)
-    late: set[FactKey] = field(default_factory=set)
-    through: dict[str, int] = field(default_factory=dict)
-    attention_ms: int = 0
-    dwell_ms: int = 0
-    measured: int = 0
-    watching: dict[str, int] = field(default_factory=dict)
-    present: dict[str, int] = field(default_factory=dict)
-    seeing: dict[str, int] = field(default_factory=dict)
-
-    def reach(self, fact: Fact) -> None:
-        if self.through.get(fact.log, 0) <= fact.offset:
-            self.through[fact.log] = fact.offset + 1
-
-    def put(self, key: FactKey, fact: Fact) -> None:
-        self.members.add(key)
-        self._count(fact, 1)
-
-    def put_whole(self, key: FactKey, fact: Fact) -> None:
-        """`put` of a fact that lies within: nothing of it is divided."""
-        if fact.kind == "gaze":
-            self.members.add(key)
-            if fact.amount_ms and fact.start_ms != fact.end_ms:
-                self.attention_ms += fact.amount_ms
-            self.watching[fact.track_id] = self.watching.get(fact.track_id, 0) + 1
-        else:
-            self.put(key, fact)
-
-    def take(self, key: FactKey, fact: Fact) -> None:
-        self.members.remove(key)
-        self._count(fact, -1)
-
-    def swap(self, known: Fact, fact: Fact) -> None:
-        """`fact` takes the place of another telling of it."""
-        if fact.kind == "gaze" and known.track_id == fact.track_id:  # nearly each one ends
-            start_ms, end_ms = self.start_ms, self.end_ms
-            had_ms = part_ms(known, start_ms, end_ms)
-            self.attention_ms += part_ms(fact, start_ms, end_ms) - had_ms
-        else:
-            self._count(known, -1)
-            self._count(fact, 1)
-
-    def _count(self, fact: Fact, sign: int) -> None:
-        kind = fact.kind
-        if kind == "gaze":
-            self.attention_ms += sign * part_ms(fact, self.start_ms, self.end_ms)
-            _refer(self.watching, fact.track_id, sign)
-        elif kind == "dwell":
-            self.dwell_ms += sign * part_ms(fact, self.start_ms, self.end_ms)
-        else:
-            _refer(self.present, fact.track_id, sign)
-            if fact.amount_ms is not None:
-                self.measured += sign
-                if fact.amount_ms:
-                    _refer(self.seeing, fact.track_id, sign)
-
-
-def _refer(counts: dict[str, int], name: str, sign: int) -> None:
-    """Counts references to a name; one without any is forgotten."""
-    count = counts.get(name, 0) + sign
-    if count:
-        counts[name] = count
-    else:
-        del counts[name]
-
-
-@dataclass(slots=True)
-class _Target:
-    """`next_ms` is when its next window begins, by its clock."""
-
-    store_id: str
-    area_id: str
-    target_kind: TargetKind
-    clock_ms: int = 0
-    next_ms: int = 0
-    facts: dict[FactKey, Known] = field(default_factory=dict)
-    windows: dict[int, _Window] = field(default_factory=dict)
 
 
 class AttentionWindows:
@@ -157,7 +59,7 @@ class AttentionWindows:
         self._keep_ms = keep_ms
         self._floor_ms = floor_ms
         self._watermarks = Watermarks()
-        self._targets: dict[str, _Target] = {}
+        self._targets: dict[str, Target] = {}
         self._changed: set[tuple[str, int]] = set()
         self._leaving: list[AttentionWindow] = []
         self._most_windows = (keep_ms + window_ms) // self._hop_ms + _MOST_AHEAD
@@ -198,7 +100,7 @@ class AttentionWindows:
             return "dropped"
         target = self._targets.get(target_id)
         if target is None:
-            target = _Target(fact.store_id, fact.area_id, fact.target_kind)
+            target = Target(fact.store_id, fact.area_id, fact.target_kind)
             self._targets[target_id] = target
         key = (fact.kind, fact.fact_id)
         known = target.facts.get(key)
@@ -236,7 +138,7 @@ class AttentionWindows:
             self._changed.add((target_id, first))
         return "added"
 
-    def _put(self, target: _Target, key: FactKey, known: Known | None, fact: Fact) -> Outcome:
+    def _put(self, target: Target, key: FactKey, known: Known | None, fact: Fact) -> Outcome:
         """Into whatever windows it overlaps."""
         starts = self._kept_starts(target, fact)
         if not starts:
@@ -252,7 +154,7 @@ class AttentionWindows:
         return "added"
 
     def _replace(
-        self, target: _Target, key: FactKey, known: Known, fact: Fact, starts: Starts
+        self, target: Target, key: FactKey, known: Known, fact: Fact, starts: Starts
     ) -> None:
         windows, (told, before) = target.windows, known
         for start in before:
@@ -272,11 +174,11 @@ class AttentionWindows:
                 window.put(key, fact)
                 self._touch(window, fact)
 
-    def _touch(self, window: _Window, fact: Fact) -> None:
+    def _touch(self, window: Window, fact: Fact) -> None:
         window.reach(fact)
         self._mark(fact.target_id, window)
 
-    def _count_late(self, target: _Target, fact: Fact) -> Outcome:
+    def _count_late(self, target: Target, fact: Fact) -> Outcome:
         start = self._last_start(max(fact.start_ms, fact.end_ms - 1))
         if not self._is_kept(target, start, fact.told_at_ms):
             return "dropped"
@@ -296,7 +198,7 @@ class AttentionWindows:
             target = targets[target_id]
             window = target.windows[start]
             window.changed = False
-            rows.append(_row(target_id, target, window))
+            rows.append(row_of(target_id, target, window))
         self._changed.clear()
         return rows
 
@@ -317,21 +219,21 @@ class AttentionWindows:
             else:
                 self._mark(row.target_id, window)
 
-    def _mark(self, target_id: str, window: _Window) -> None:
+    def _mark(self, target_id: str, window: Window) -> None:
         window.changed = True
         self._changed.add((target_id, window.start_ms))
 
-    def _window(self, target: _Target, start: int) -> _Window:
+    def _window(self, target: Target, start: int) -> Window:
         window = target.windows.get(start)
         if window is None:
-            window = target.windows[start] = _Window(start, start + self._window_ms, (start,))
+            window = target.windows[start] = Window(start, start + self._window_ms, (start,))
         return window
 
     def _last_start(self, at_ms: int) -> int:
         """The start of the last window that holds a time."""
         return at_ms - at_ms % self._hop_ms
 
-    def _is_kept(self, target: _Target, start: int, told_ms: int = 0) -> bool:
+    def _is_kept(self, target: Target, start: int, told_ms: int = 0) -> bool:
         """Whether a window is kept, or may be made by what was told at a time."""
         clock_ms = target.clock_ms
         if start < self._floor_ms:
@@ -348,7 +250,7 @@ class AttentionWindows:
         before = self._last_start(first_ms) - self._window_ms + hop
         return range(before, self._last_start(last_ms) + 1, hop)
 
-    def _kept_starts(self, target: _Target, fact: Fact) -> Starts:
+    def _kept_starts(self, target: Target, fact: Fact) -> Starts:
         """The kept windows that `fact` overlaps: at the most those of `keep_ms` and those after the
         target's clock, however long the fact claims to be.
         """
@@ -363,7 +265,7 @@ class AttentionWindows:
             and overlaps(fact, start, start + window_ms)
         )
 
-    def _advance(self, target_id: str, target: _Target) -> None:
+    def _advance(self, target_id: str, target: Target) -> None:
         """The clock has come to the next window: lets go of those that are over for good."""
         clock_ms = target.clock_ms
         target.next_ms = clock_ms - clock_ms % self._hop_ms + self._hop_ms
@@ -372,29 +274,9 @@ class AttentionWindows:
             windows = target.windows
             window = windows.pop(start)
             if window.changed:
-                self._leaving.append(_row(target_id, target, window))
+                self._leaving.append(row_of(target_id, target, window))
                 self._changed.discard((target_id, start))
             for key in window.members:
                 starts = target.facts[key][1]
                 if not any(each in windows for each in starts):
                     del target.facts[key]
-
-
-def _row(target_id: str, target: _Target, window: _Window) -> AttentionWindow:
-    return AttentionWindow(
-        store_id=target.store_id,
-        area_id=target.area_id,
-        target_id=target_id,
-        target_kind=target.target_kind,
-        window_start_ms=window.start_ms,
-        window_end_ms=window.end_ms,
-        gross_impressions=len(window.present),
-        ots=len(window.seeing) if window.measured else None,
-        watchers=len(window.watching),
-        attention_ms=window.attention_ms,
-        dwell_ms=window.dwell_ms,
-        late=len(window.late),
-        through_offset=sum(window.through.values()),
-        # Who was there and saw, or looked, was measured; of nobody at all nothing is missing.
-        watchers_measured=bool(window.watching or window.measured or not window.present),
-    )

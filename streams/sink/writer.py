@@ -23,6 +23,7 @@ REFUSALS = (
     psycopg.IntegrityError,
     psycopg.errors.ProgramLimitExceeded,
     UnicodeError,
+    OverflowError,  # psycopg's, of a whole number that no column holds
 )
 
 #: Fewer rows are inserted by one statement: a copy costs a savepoint and its round trips.

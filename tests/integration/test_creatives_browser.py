@@ -141,7 +141,7 @@ async def test_a_player_shows_pictures_whole_and_plays_films_again_and_again(
         page.on("pageerror", lambda error: problems.append(str(error)))
         await page.goto(f"http://127.0.0.1:{player.port}/")
         await page.wait_for_selector("html[data-creative-id=poster]", timeout=30_000)
-        picture = page.frame_locator("iframe >> nth=-1").locator("img.front")
+        picture = page.frame_locator("iframe.on >> nth=-1").locator("img.front")
         assert await picture.evaluate("img => [img.naturalWidth, img.alt]") == [480, "A sun."]
         # On the glass: the player's own additions cover no part of the label.
         await page.locator("#ask").wait_for(state="visible")
@@ -150,7 +150,7 @@ async def test_a_player_shows_pictures_whole_and_plays_films_again_and_again(
         assert label is not None
         assert label.height_share >= 0.05
         await page.wait_for_selector("html[data-creative-id=clip]", timeout=30_000)
-        film = page.frame_locator("iframe >> nth=-1").locator("video")
+        film = page.frame_locator("iframe.on >> nth=-1").locator("video")
         seen = [await film.evaluate("v => [v.paused, v.currentTime, v.readyState]")]
         for _ in range(40):
             await asyncio.sleep(0.1)

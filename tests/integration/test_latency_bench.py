@@ -22,7 +22,7 @@ pytestmark = pytest.mark.stack
 
 async def test_a_reaction_is_followed_on_the_log(bootstrap: str, tmp_path: Path) -> None:
     bays = bays_of(load_layout(DEMO_LAYOUT), tmp_path / "latency.yaml")
-    bench = LatencyBench(bays, glances=1, limit_s=30.0, say=lambda _: None)
+    bench = LatencyBench(bays, scenes=(), glances=1, limit_s=30.0, say=lambda _: None)
     following = asyncio.create_task(bench._follow(bootstrap))  # noqa: SLF001
     waiting = asyncio.create_task(bench._wait(following))  # noqa: SLF001
     await asyncio.sleep(2.0)  # it begins at the log's end

@@ -366,8 +366,8 @@ async def test_a_browser_paints_every_change_without_a_dark_frame(
         await film.cut()
         caption = page.locator("#sentence")
         assert await caption.text_content() == "Someone has looked at a shelf."
-        assert await page.locator("iframe").count() == 1
-        headline = page.frame_locator("iframe").locator("h1")
+        assert await page.locator("iframe.on").count() == 1
+        headline = page.frame_locator("iframe.on").locator("h1")
         assert "welcome" in (await headline.text_content() or "")
     assert len(film.brightness) >= 6
     assert min(film.brightness) > 140, film.brightness

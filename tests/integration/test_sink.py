@@ -29,7 +29,7 @@ from infra.stack.unprivileged import forget_home
 from infra.topics import create_topics
 from streams.contracts import codec, topics
 from streams.contracts.base import Trace
-from streams.contracts.vision import Gaze, GazeBatch
+from streams.contracts.vision import Audience, Gaze, GazeBatch, Presence
 from streams.sink.errors import FencedError, NoSchemaError
 from streams.sink.figures import SinkCounts
 from streams.sink.run import run_sink
@@ -282,6 +282,55 @@ async def test_what_cannot_be_stored_is_kept_whole_and_the_rest_goes_on(
     reasons = {value: headers["exception"] for value, headers in letters}
     assert reasons[broken["value"]] == b"UndecodableError"
     assert reasons[refused["value"]] == b"DataError"
+
+
+async def test_a_number_that_no_column_holds_costs_its_own_record_alone(
+    stack: EmbeddedStack, database: SecretStr
+) -> None:
+    await _drain(_settings(stack, database))
+    store = uuid4().hex
+    few, many = (
+        _heartbeat(store, [(f"{store}-{n}", 1) for n in range(first, first + 100)])
+        for first in (0, 100)
+    )
+    # Among so many rows it is met while they are encoded for a copy, not by the database.
+    refused = _heartbeat(store, [(f"{store}-x", 2**63)])
+    before = await _dead_letters(stack)
+    await _produce(stack, [few, refused, many])
+    counts = await _drain(_settings(stack, database))
+    query = "SELECT count(*) FROM presence WHERE store_id = %s"
+    assert (counts.dead_letters, _rows(database, query, store)) == (1, [(200,)])
+    letters = (await _dead_letters(stack))[len(before) :]
+    assert [value for value, _ in letters] == [refused["value"]]
+
+
+def _heartbeat(store: str, presences: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    """One with these presences, each with its opportunity to see in ms."""
+    event = Audience(
+        store_id=store,
+        area_id="a",
+        gateway_id="gw",
+        camera_id="c",
+        seq=1,
+        captured_at_ms=_START_MS,
+        inferred_at_ms=_START_MS,
+        sent_at_ms=_START_MS,
+        people=0,
+        targets=(),
+        presences=tuple(
+            Presence(
+                presence_id=name,
+                track_id="t",
+                target_id="tea",
+                target_kind="zone",
+                entered_at_ms=_START_MS,
+                left_at_ms=_START_MS + 10,
+                opportunity_ms=opportunity_ms,
+            )
+            for name, opportunity_ms in presences
+        ),
+    )
+    return codec.record(topics.AUDIENCE, event, "test")
 
 
 async def _dead_letters(stack: EmbeddedStack) -> list[tuple[bytes | None, dict[str, bytes]]]:

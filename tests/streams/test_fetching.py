@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, FetchError, FetchResult, PartitionRecords
+from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -78,10 +79,20 @@ class _nothing:
     ("position", "highwater", "at_end"),
     [(5, 5, True), (4, 5, False), (6, 5, True), (5, None, False), (None, 5, False)],
 )
-def test_a_partition_is_at_its_end_when_all_that_was_told_of_was_handed_on(
+async def test_a_partition_is_at_its_end_when_all_that_was_told_of_was_handed_on(
     position: int | None, highwater: int | None, at_end: bool
 ) -> None:
-    state = SimpleNamespace(
-        position=position, highwater=highwater, has_valid_position=position is not None
-    )
+    state = TopicPartitionState(None)
+    state.highwater = highwater
+    if position is not None:
+        state.seek(position)
     assert _at_end(state) is at_end
+
+
+@pytest.mark.parametrize(
+    "client", [None, SimpleNamespace(_subscription=SimpleNamespace(subscription=None))]
+)
+def test_who_has_no_partitions_yet_has_not_caught_up(client: Any) -> None:
+    thread = FetchingThread.__new__(FetchingThread)
+    thread._consumer = client
+    assert thread.caught_up() is False

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 
 import cv2
 import numpy as np
@@ -32,8 +31,7 @@ class FileSource:
     """A video file as a camera: event time = `start_ms` + the frame's timestamp.
 
     Paced, a frame is handed out no earlier than its time; a reader that is slower than real time
-    lags behind, and no frame is dropped. One decoded frame waits at the most, and is made a picture
-    when its time has come: so that whoever looks at it finds it in the processor's cache.
+    lags behind, and no frame is dropped. One decoded frame waits at the most.
 
     Arguments:
         path: the video.
@@ -57,8 +55,6 @@ class FileSource:
         self._paced = paced
         self._now_ms = now_ms
         self._capture: cv2.VideoCapture | None = None
-        self._last_ms = -1
-        self._closing = Event()
         # One thread of its own: a VideoCapture must not be used by two at once.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._closed = False
@@ -67,14 +63,19 @@ class FileSource:
         """The frames. Raises CaptureError where the file cannot be read as a video."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._open)
+        coming = loop.run_in_executor(self._thread, self._read)
         start_ms = self._now_ms() if self._start_ms is None else self._start_ms
         began_s = time.monotonic()
-        coming = loop.run_in_executor(self._thread, self._read, began_s)
         index, last_ms = 0, -1
         while (decoded := await coming) is not None:
-            image, last_ms = decoded
-            coming = loop.run_in_executor(self._thread, self._read, began_s)
-            yield Frame(image, start_ms + last_ms, index)
+            image, offset_ms = decoded
+            coming = loop.run_in_executor(self._thread, self._read)
+            # Containers repeat or lack timestamps now and then; event time must increase.
+            offset_ms = max(offset_ms, last_ms + 1)
+            last_ms = offset_ms
+            if self._paced:
+                await asyncio.sleep(max(0.0, began_s + offset_ms / 1000 - time.monotonic()))
+            yield Frame(image, start_ms + offset_ms, index)
             index += 1
         if index == 0:
             raise CaptureError(_no_picture(self._path))
@@ -90,7 +91,6 @@ class FileSource:
         if self._closed:
             return
         self._closed = True
-        self._closing.set()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._release)
         self._thread.shutdown(wait=False)
@@ -98,24 +98,19 @@ class FileSource:
     def _open(self) -> None:
         self._capture = _opened(self._path)
 
-    def _read(self, began_s: float) -> tuple[Image, int] | None:
-        """The next picture and its timestamp in ms, no earlier than that after `began_s` if it is
-        paced; None at the end."""
+    def _read(self) -> tuple[Image, int] | None:
+        """The next picture and its timestamp in ms; None at the end."""
         if self._capture is None:
             return None
         index = self._capture.get(cv2.CAP_PROP_POS_FRAMES)
-        if not self._capture.grab():
+        found, image = self._capture.read()
+        if not found:
             return None
         offset_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
         if offset_ms <= 0:
             fps = self._capture.get(cv2.CAP_PROP_FPS)
             offset_ms = index * 1000 / (fps if fps > 0 else _FALLBACK_FPS)
-        # Containers repeat or lack timestamps now and then; event time must increase.
-        self._last_ms = max(round(offset_ms), self._last_ms + 1)
-        if self._paced:
-            self._closing.wait(max(0.0, began_s + self._last_ms / 1000 - time.monotonic()))
-        found, image = self._capture.retrieve()
-        return (np.asarray(image, dtype=np.uint8), self._last_ms) if found else None
+        return np.asarray(image, dtype=np.uint8), round(offset_ms)
 
     def _length_ms(self) -> tuple[float, float]:
         """How long the file and one of its frames are, as it says; zeros when it does not."""

@@ -42,8 +42,8 @@ _AFTER_MS = 30_000
 SCENE = (
     f"four shelves of three zones; before each a shopper comes in every {EVERY_MS // 1_000} s, "
     "stops before two zones for 4.5 s and more, looks at them, at another, at the screen or along "
-    "the aisle (1.5 to 2.9 s a look), and goes; pictures drawn beforehand, decoded by the gateways; "
-    "cameras a quarter of a picture apart"
+    "the aisle (1.5 to 2.9 s a look), and goes; pictures drawn beforehand, decoded by the "
+    "gateways; cameras a quarter of a picture apart"
 )
 
 WAITS_FOR = {

@@ -31,6 +31,12 @@ def test_who_was_through_at_once_is_measured_from_the_last_look_before() -> None
     assert (events, messages) == (pytest.approx(80.0), pytest.approx(8.0))
 
 
+def test_two_looks_within_a_moment_tell_no_rate_of_their_own() -> None:
+    looks = [Look(5.0, {}), Look(5.5, {"gaze": 4}), Look(5.500001, {"gaze": 4, "audience": 2})]
+    events, messages = steady(looks, TOLD)
+    assert (events, messages) == (pytest.approx(84.0, rel=1e-3), pytest.approx(12.0, rel=1e-3))
+
+
 def test_too_little_work_is_no_figure() -> None:
     with pytest.raises(UserError, match="too little"):
         steady([Look(5.0, {"gaze": 4})], TOLD)

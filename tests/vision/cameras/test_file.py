@@ -2,9 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from threading import Event
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -60,36 +58,15 @@ async def test_paced_frames_wait_for_their_time(
     now = 100.0
     waits: list[float] = []
 
-    class Closing(Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            nonlocal now
-            assert timeout is not None
-            now += timeout
-            waits.append(timeout)
-            return False
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        waits.append(seconds)
 
     monkeypatch.setattr("vision.cameras.file.time.monotonic", lambda: now)
-    monkeypatch.setattr("vision.cameras.file.Event", Closing)
+    monkeypatch.setattr("vision.cameras.file.asyncio.sleep", sleep)
     await frames_of(FileSource(video, start_ms=0))
     assert waits == pytest.approx([0.0] + [0.05] * 9)
-
-
-async def test_closing_does_not_wait_for_a_frames_time(tmp_path: Path) -> None:
-    """The second picture of the file is an hour later; nobody waits for it."""
-    path = tmp_path / "slow.mkv"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", rate=1)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
-        for pts in (0, 3_600):
-            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="bgr24")
-            frame.pts = pts
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    source = FileSource(path, start_ms=0)
-    async with asyncio.timeout(30):
-        first = await anext(aiter(source))
-        await source.close()
-    assert first.index == 0
 
 
 async def test_without_a_start_the_first_frame_is_now(video: Path) -> None:

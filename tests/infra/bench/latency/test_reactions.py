@@ -3,14 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from infra.bench.latency import figures
+from infra.bench.latency.holding import Holding
 from infra.bench.latency.reactions import Log, Reaction
+from infra.bench.latency.scene import EVERY_MS, scenes_of
 from infra.bench.latency.store import BAYS, FPS, bays_of
 from infra.commands.demo import DEMO_LAYOUT
 from infra.layouts import load_layout
 from infra.simulator.truth import TrueGaze
 from streams.contracts.base import Trace
-from streams.contracts.signage import Decision, Play
-from streams.contracts.vision import Gaze
+from streams.contracts.layout import Zone
+from streams.contracts.signage import Creative, Decision, Play
+from streams.contracts.vision import Gaze, GazeBatch
+
+CATEGORIES = ("coffee", "tea")
 
 
 def trace(cause: str = "g", captured_ms: int = 10_500) -> Trace:
@@ -37,7 +45,36 @@ def gaze(gaze_id: str = "g", **fields: Any) -> Gaze:
     return Gaze(gaze_id=gaze_id, **{**values, **fields})
 
 
-def decision(decision_id: str, at_ms: int, cause: str = "g") -> Decision:
+def batch(*gazes: Gaze, seq: int = 0) -> GazeBatch:
+    return GazeBatch(store_id="s", area_id="bay-1", gateway_id="gw", seq=seq, events=gazes)
+
+
+def new_log() -> Log:
+    zones = [Zone(zone_id=name, area_id="bay-1", name=name, category=name) for name in CATEGORIES]
+    creatives = [
+        Creative(
+            creative_id=name,
+            version=1,
+            title=name,
+            alt_text=name,
+            language="en",
+            media=f"{name}/1/index.html",
+            sha256="0" * 64,
+            owner="o",
+            categories=(name,),
+        )
+        for name in CATEGORIES
+    ]
+    return Log(Holding(zones, creatives))
+
+
+def decision(decision_id: str, at_ms: int, cause: str = "g", **fields: Any) -> Decision:
+    values: dict[str, Any] = {
+        "creative_id": "tea",
+        "showing": None,
+        "reason": "attention",
+        "trace": trace(cause),
+    }
     return Decision(
         decision_id=decision_id,
         store_id="s",
@@ -49,13 +86,10 @@ def decision(decision_id: str, at_ms: int, cause: str = "g") -> Decision:
         arm_probability=1.0,
         policy_version="p",
         context=(),
-        showing=None,
         candidates=(),
-        creative_id="tea",
         creative_version=1,
-        reason="attention",
         sentence="",
-        trace=trace(cause),
+        **{**values, **fields},
     )
 
 
@@ -87,9 +121,9 @@ def truth(target_id: str, from_ms: int, to_ms: int) -> TrueGaze:
 
 
 def test_a_reaction_is_the_first_decision_of_a_gaze_and_its_play() -> None:
-    log = Log()
+    log = new_log()
     for event in (
-        gaze(),
+        batch(gaze()),
         decision("d-2", 13_000),
         decision("d-1", 10_580),
         play("d-2", 13_100),
@@ -98,14 +132,15 @@ def test_a_reaction_is_the_first_decision_of_a_gaze_and_its_play() -> None:
     ):
         log.add(event)
     assert log.proven == 1
-    assert log.reactions(
-        {"bay-1": [truth("coffee", 9_000, 12_000), truth("tea", 10_000, 12_300)]}
-    ) == [Reaction("screen", 10_500, 10_560, 10_570, 10_580, 10_700, 10_000, 12_300)]
+    looked = truth("tea", 10_000, 12_300)
+    assert log.reactions({"bay-1": [truth("coffee", 9_000, 12_000), looked]}) == [
+        Reaction("screen", 10_500, 10_560, 10_570, 10_580, 10_700, 10_000, 12_300, None, looked)
+    ]
 
 
 def test_a_gaze_at_what_nobody_looked_at_has_no_truth() -> None:
-    log = Log()
-    for event in (gaze(), decision("d", 10_580), play("d", 10_700)):
+    log = new_log()
+    for event in (batch(gaze()), decision("d", 10_580), play("d", 10_700)):
         log.add(event)
     for glances in ([], [truth("coffee", 10_000, 12_000)], [truth("tea", 10_600, 12_000)]):
         [found] = log.reactions({"bay-1": glances})
@@ -113,9 +148,100 @@ def test_a_gaze_at_what_nobody_looked_at_has_no_truth() -> None:
 
 
 def test_what_is_not_complete_is_no_reaction() -> None:
-    log = Log()
+    log = new_log()
     log.add(decision("d", 10_580))
     assert (log.proven, log.reactions({})) == (0, [])
+
+
+def test_what_came_before_is_not_counted() -> None:
+    log = new_log()
+    log.since_ms = 10_501
+    for event in (batch(gaze()), decision("d", 10_580), play("d", 10_700)):
+        log.add(event)
+    assert (log.proven, log.reactions({}), log.unanswered({"bay-1": "screen"})) == (0, [], {})
+
+
+@pytest.mark.parametrize(
+    ("on_show", "reason", "since_ms", "why"),
+    [
+        ("coffee", "attention", 7_570, None),
+        ("coffee", "attention", 7_571, "minimum display"),
+        ("coffee", "rotation", 9_570, None),
+        ("coffee", "rotation", 9_571, "minimum display"),
+        ("tea", "rotation", 10_569, None),
+        ("tea", "attention", 5_000, "on show already"),
+    ],
+)
+def test_what_the_policy_holds_back_is_told_from_the_log_alone(
+    on_show: str, reason: str, since_ms: int, why: str | None
+) -> None:
+    """However long it took: a free screen that followed late is free, and slow."""
+    log = new_log()
+    before = decision("d-0", since_ms, creative_id=on_show, reason=reason, trace=None)
+    late = decision("d", 19_000, showing=on_show)
+    for event in (before, batch(gaze()), late, play("d", 19_100)):
+        log.add(event)
+    [found] = log.reactions({})
+    assert (found.held, found.decided_ms - found.sent_ms) == (why, 8_430)
+
+
+def test_a_zone_that_is_still_watched_keeps_its_screen() -> None:
+    log = new_log()
+    other = gaze("other", track_id="u", target_id="coffee", started_at_ms=6_000)
+    shown = decision("d-0", 7_000, "other", creative_id="coffee")
+    for event in (batch(other), shown, batch(gaze(), seq=1)):
+        log.add(event)
+    assert log.unanswered({"bay-1": "screen"}) == {"another zone leads": 1}
+
+
+def reaction(took_ms: int, held: Any = None) -> Reaction:
+    captured = 10_500
+    return Reaction(
+        "screen",
+        captured,
+        captured + 60,
+        captured + 70,
+        captured + 80,
+        captured + took_ms,
+        10_000,
+        12_000,
+        held,
+    )
+
+
+def test_free_figures_leave_out_what_was_held_back_and_nothing_that_was_slow() -> None:
+    found = [reaction(100), reaction(5_000), reaction(2_000, "minimum display")]
+    free = figures.free(found, "screen", 50.0, lambda _: 550.0)
+    assert (free.reactions, free.capture_to_render_ms.n) == (2, 2)
+    assert free.above_floor_ms.p50 == 2_500.0
+    assert free.rendered_before_gaze_end_share == 0.5
+    told = {goal.figure: goal.met for goal in figures.goals(found[:1], 50.0)}
+    assert told == {
+        "glance to render p95": True,
+        "rendered before the gaze ends": True,
+        "beside the model p99": True,
+        "glance to render p95, free to switch": True,
+        "rendered before the gaze ends, free to switch": True,
+        "beside the model p99, free to switch": True,
+    }
+
+
+def test_the_scene_has_a_truth_and_pictures_that_fit_it(tmp_path: Path) -> None:
+    layout = bays_of(load_layout(DEMO_LAYOUT), tmp_path / "latency.yaml").layout
+    scenes = scenes_of(layout, 1, 24_000)
+    assert [scene.times_ms[0] for scene in scenes] == [0, 83, 167, 250]
+    assert [scene.opens_ms for scene in scenes] == [n * EVERY_MS // BAYS for n in range(BAYS)]
+    scene, start_ms = scenes[1], 1_000_000
+    assert scene.times_ms[-1] < scene.length_ms
+    assert not scene.scenario().people(scene.length_ms)
+    rounds = list(scene.glances(start_ms, start_ms + 2 * scene.length_ms))
+    first, second = rounds[: len(rounds) // 2], rounds[len(rounds) // 2 :]
+    for one, two in zip(first, second, strict=True):
+        assert two.started_at_ms - one.started_at_ms == scene.length_ms
+        times = scene.pictures_of(one, start_ms)
+        assert all(one.started_at_ms <= at < one.ended_at_ms for at in times)
+        assert abs(len(times) - (one.ended_at_ms - one.started_at_ms) * FPS / 1_000) <= 1
+        assert [at + scene.length_ms for at in times] == scene.pictures_of(two, start_ms)
 
 
 def test_the_store_is_the_demo_s_shelf_four_times(tmp_path: Path) -> None:
