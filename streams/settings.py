@@ -141,7 +141,10 @@ class MeasureSettings(ProcessorSettings):
         default=900_000, ge=1_000, description="How long a window's state is kept for revisions"
     )
     emit_interval_ms: int = Field(
-        default=1_000, ge=10, description="A changed window is told at most this often"
+        default=1_000,
+        ge=10,
+        description="A changed window is told at most this often, and once a second at the most by "
+        "a worker that is behind its log",
     )
     max_ahead_ms: int = Field(
         default=60_000,

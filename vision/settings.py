@@ -70,10 +70,10 @@ class GatewaySettings(BaseSettings):
     )
 
     name_probability: Share = Field(
-        0.4, description="a target is named for a gaze from this probability on"
+        0.32, description="a target is named for a gaze from this probability on"
     )
     keep_probability: Share = Field(
-        0.3, description="an open gaze is kept from this probability on (hysteresis)"
+        0.28, description="an open gaze is kept from this probability on (hysteresis)"
     )
     gaze_sigma_deg: Degrees = Field(
         6.0,

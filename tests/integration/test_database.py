@@ -2,6 +2,7 @@
 upgrades from every older version, rows of single tracks that go in time.
 """
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -357,5 +358,17 @@ async def test_the_policies_of_timescale_really_run(dsn: SecretStr, database: Co
     assert _one(database, "SELECT sum(transactions)::bigint FROM v_baskets_by_day") == before
     await _let_go(dsn, database)
     assert _one(database, "SELECT sum(transactions)::bigint FROM v_baskets_by_day") == before + 1
+    # And by themselves: the scheduler runs each of them soon after it is let go on.
+    _one(database, "SELECT _timescaledb_functions.start_background_workers()")
+    ran = (
+        "SELECT count(*) FILTER (WHERE total_successes > 0) >= 10 "
+        "FROM timescaledb_information.job_stats WHERE job_id >= 1000"
+    )
+    for _ in range(300):
+        if _one(database, ran):
+            break
+        await asyncio.sleep(0.2)
+    else:
+        pytest.fail("the scheduler ran no policy in a minute")
     failed = "SELECT sum(total_failures)::bigint FROM timescaledb_information.job_stats"
     assert _one(database, failed) == 0

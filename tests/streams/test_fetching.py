@@ -61,7 +61,7 @@ async def test_the_client_keeps_its_fetches_where_we_look(monkeypatch: Any) -> N
     fetcher = Fetcher.__new__(Fetcher)
     fetcher._records = {GAZE: result(batch(b"one"))}
     fetcher._closed = False
-    fetcher._subscriptions = SimpleNamespace(fetch_context=_nothing)
+    fetcher._subscriptions = SimpleNamespace(fetch_context=_Nothing)
     monkeypatch.setattr(fetcher, "fetched_records", fetched_records)
     thread = FetchingThread.__new__(FetchingThread)
     thread.consumer = SimpleNamespace(flow_active=True)
@@ -69,7 +69,7 @@ async def test_the_client_keeps_its_fetches_where_we_look(monkeypatch: Any) -> N
     assert [type(each) for each in fetcher._records[GAZE]._partition_records] == [Incoming]
 
 
-class _nothing:
+class _Nothing:
     def __enter__(self) -> None: ...
 
     def __exit__(self, *_: object) -> None: ...

@@ -68,8 +68,10 @@ _TURN_DEG = 11.0
 #: What the next picture adds, as a part of what it would if its errors were its own: most of them
 #: are the same again, since head, chest and habit are.
 _FRESH = 0.5
-#: Calibration: probabilities are pulled together by this power.
-_SOFTEN = 0.9
+#: Calibration: probabilities are pulled together by a power, by one sigma of the head's yaw in
+#: degrees: the first where the head network looked, the last where keypoints alone did or where the
+#: two disagree (masks, caps, profiles). Such heads are off by more than their wide sigma says.
+_SOFTEN = (4.0, 6.0), (0.9, 0.75)
 
 
 def _grid(yaws: Sequence[float], pitches: Sequence[float]) -> Floats:
@@ -168,7 +170,8 @@ def believe(before: Belief | None, bearing: Bearing, goals: Goals, gaze_sigma_de
     if before is not None and before.at_ms < direction.at_ms:
         chests, prior = _carried(before, direction, goals, chests, prior)
     weights = chests[:, None] * prior
-    odds = _whole((weights * fits).sum(axis=0) ** _SOFTEN)
+    soften = float(np.interp(direction.yaw_sigma_deg, *_SOFTEN))
+    odds = _whole((weights * fits).sum(axis=0) ** soften)
     carried = _whole(weights * fits**_FRESH)
     told = dict(zip(names, odds.tolist(), strict=False))
     return Belief(direction.at_ms, direction.yaw_deg, told, names, carried)

@@ -72,7 +72,8 @@ class Body:
     `track_id`: the tracker's name at present; `head_m` None where the last picture shows no face;
     `motion`: of the middle of the shoulders at the head's height, in the picture; `faced_at_ms`:
     when a face was last seen, `sharpness_deg` how exactly its direction was known; `since_ms`: the
-    first sight.
+    first sight; `followed_as`: the name under which the tracker last followed it, None if it never
+    did (a detection that it gives to nobody has a name of its own, which is no track).
     """
 
     track_id: str
@@ -85,6 +86,7 @@ class Body:
     faced_at_ms: int = -1
     sharpness_deg: float = math.inf
     since_ms: int = 0
+    followed_as: str | None = None
 
 
 def look(
@@ -136,6 +138,7 @@ def advance(body: Body | None, sight: Sight, smoothing_ms: float) -> Body:
         place = follow(place, sight.place)
     before = None if body is None else body.direction
     seen = place is not None and sight.direction is not None
+    followed_as = None if body is None else body.followed_as
     head_m, direction = None, before
     faced_at_ms = -1 if body is None else body.faced_at_ms
     sharpness_deg = math.inf if body is None else body.sharpness_deg
@@ -154,6 +157,7 @@ def advance(body: Body | None, sight: Sight, smoothing_ms: float) -> Body:
         faced_at_ms=faced_at_ms,
         sharpness_deg=sharpness_deg,
         since_ms=at_ms if body is None else body.since_ms,
+        followed_as=track.track_id if track.sure else followed_as,
     )
 
 

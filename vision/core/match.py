@@ -22,7 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from streams.contracts.layout import Point
 from vision.core import floor as floors
 from vision.core import motion as motions
-from vision.core.body import Body, Sight, mark, wander, width
+from vision.core.body import Body, Sight, Track, mark, wander, width
 from vision.core.floor import Spread
 from vision.core.join import place_of
 from vision.core.motion import Motion
@@ -76,7 +76,9 @@ _NEVER = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """For each sight the person whom it shows, None for somebody new; how many were stitched."""
+    """For each sight the person whom it shows, None for somebody new; how many were stitched: went
+    on in another track than the one in which the tracker had followed them.
+    """
 
     people: tuple[str | None, ...]
     stitched: int
@@ -123,8 +125,14 @@ def assign(
     for row, column in _least(costs):
         if column < many:
             found[row] = ways[column].name
-            stitched += bearers.get(sights[row].track.track_id) != found[row]
+            stitched += _is_stitched(bodies.get(ways[column].name), sights[row].track)
     return Matches(tuple(found), stitched)
+
+
+def _is_stitched(body: Body | None, track: Track) -> bool:
+    """Whether a track goes on with somebody whom this camera followed in another one."""
+    before = None if body is None else body.followed_as
+    return track.sure and before is not None and before != track.track_id
 
 
 def _least(costs: Sequence[Sequence[float]]) -> Iterable[tuple[int, int]]:

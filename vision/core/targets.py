@@ -47,8 +47,8 @@ _LINE_BAND = 0.02
 class SceneRules:
     """How a camera's pictures are read; the numbers of `GatewaySettings` that the core needs."""
 
-    name_probability: float = 0.4
-    keep_probability: float = 0.3
+    name_probability: float = 0.32
+    keep_probability: float = 0.28
     gaze_sigma_deg: float = 6.0
     gaze_gap_ms: int = 700
     facing_bridge_ms: int = 600

@@ -20,6 +20,7 @@ let replaced = false;
 let retry = RETRY_MIN_MS;
 let front = null; // the frame that is fully painted, with its address
 let turn = 0; // counts the shows; only the newest may still come to the front
+let coming = null; // the frame that was lifted last
 let height = 1; // of the newest frame on the glass; what waits lies at 0, below the cover at 1
 let wanted = []; // the addresses that shall be warm
 let warming = false;
@@ -94,10 +95,10 @@ function rest(frame) {
   frame.inert = true;
 }
 
-function wake(frame) {
+async function wake(frame) {
   const page = frame.contentDocument;
   for (const animation of page.getAnimations()) animation.play();
-  return films(page);
+  await films(page);
 }
 
 // Puts what may be asked for behind what is on the glass: loaded, painted and standing still, so
@@ -136,9 +137,14 @@ function forget(url, frame) {
 
 // What has left the glass goes back behind it, or away.
 function retire(frame) {
-  if (frame === front?.frame) return;
+  if (frame === front?.frame || frame === coming) return;
   if ([...warm.values()].includes(frame)) rest(frame);
   else frame.remove();
+}
+
+// All that lies beneath what is lit now.
+function sweep() {
+  for (const frame of [...stage.children]) if (frame.classList.contains("on")) retire(frame);
 }
 
 // The frame of a message, loaded; a warm one at once.
@@ -171,7 +177,8 @@ async function show(message) {
     lift(front.frame); // also over one that was about to come
     caption(message);
     await painted();
-    if (mine === turn) tell(message);
+    sweep();
+    tell(message);
     return;
   }
   let frame;
@@ -188,19 +195,17 @@ async function show(message) {
   // A cut, as between two shots: a fade would take a part of the glance that asked for the change.
   lift(frame);
   await painted();
-  if (mine !== turn) {
-    if (front?.url !== message.url) retire(frame);
-    return; // overtaken before it was painted
-  }
-  const before = front;
+  if (coming !== frame) return; // something newer covers it already
   front = { frame, url: message.url };
-  if (before !== null) retire(before.frame);
+  sweep();
   caption(message);
   tell(message);
 }
 
 // On top of whatever is lit; nothing else is touched, so nothing is laid out anew.
 function lift(frame) {
+  coming = frame;
+  wake(frame).catch(() => {}); // what was overtaken may have put it to rest meanwhile
   frame.inert = false;
   frame.classList.add("on");
   frame.style.zIndex = String(++height);

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from vision.core import aim
 from vision.core.aim import Bearing, Belief, Goals, believe, goals_of
 from vision.core.gaze import Direction, corners_of
 
@@ -29,10 +30,13 @@ def bearing(
     *,
     x: float = 0.8,
     pitch_deg: float = -6.0,
+    sigma_deg: float = 3.0,
     velocity: tuple[float, float] = (0.0, 0.0),
 ) -> Bearing:
     """A head 2 m before the shelf."""
-    return Bearing((x, 2.0, 1.6), Direction(yaw_deg, pitch_deg, 3.0, 3.0, at_ms), 0.0, velocity)
+    return Bearing(
+        (x, 2.0, 1.6), Direction(yaw_deg, pitch_deg, sigma_deg, 3.0, at_ms), 0.0, velocity
+    )
 
 
 def test_all_odds_and_nothing_are_one(goals: Goals) -> None:
@@ -110,3 +114,20 @@ def test_targets_may_come_and_go(goals: Goals) -> None:
     back = believe(after, bearing(9.0, 400), goals, 6.0)
     assert set(back.odds) == set(NAMES)
     assert back.odds["coffee"] > 0.0
+
+
+def test_a_head_that_is_measured_badly_is_believed_less(
+    goals: Goals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odds(sigma_deg: float) -> dict[str, float]:
+        return dict(believe(None, bearing(9.0, sigma_deg=sigma_deg), goals, 6.0).odds)
+
+    well, badly = odds(3.0), odds(9.0)
+    monkeypatch.setattr(aim, "_SOFTEN", ((0.0,), (0.9,)))
+    assert odds(3.0) == well
+    before = odds(9.0)
+    # Pulled together: the most probable is less so, the least more, and none overtakes another.
+    order = sorted(before, key=before.__getitem__)
+    assert sorted(badly, key=badly.__getitem__) == order
+    assert badly[order[-1]] < before[order[-1]]
+    assert badly[order[0]] > before[order[0]]

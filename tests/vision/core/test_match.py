@@ -1,8 +1,11 @@
 """Tracks that go on under another name, and names that were exchanged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from vision.core import join, match
 from vision.core.body import Body, Sight, Track, advance
 from vision.core.match import assign
 from vision.core.place import Place
@@ -47,6 +50,16 @@ def test_a_lost_person_goes_on_where_the_way_led(
     matches = assign({"ann": walked("a", 0.3, speed)}, [seen("new", x, back_ms)], 1.0)
     assert matches.people == ("ann" if same else None,)
     assert matches.stitched == int(same)
+
+
+def test_only_what_the_tracker_had_followed_under_another_name_is_stitched() -> None:
+    """A detection that the tracker gives to nobody, at first or in between, is no track."""
+    loose = seen("x", 0.3, 1_000)
+    first = advance(None, Sight(replace(loose.track, sure=False), 1_000), 0.0)
+    assert assign({"ann": first}, [seen("a", 0.3, 1_200)], 1.0) == match.Matches(("ann",), 0)
+    between = advance(walked("a", 0.3, 0.0), Sight(replace(loose.track, sure=False), 1_200), 0.0)
+    assert assign({"ann": between}, [seen("a", 0.3, 1_400)], 1.0).stitched == 0
+    assert assign({"ann": between}, [seen("b", 0.3, 1_400)], 1.0).stitched == 1
 
 
 def test_who_walked_out_of_the_picture_is_not_who_comes_in_there() -> None:
@@ -140,3 +153,29 @@ def test_a_vague_place_tells_nobody_apart() -> None:
     sight = seen("new", 0.3, 1_100)
     vague = Sight(sight.track, sight.at_ms, Place((2.0, 1.6), 0.9, sight.at_ms))
     assert assign({}, [vague], 1.0, elsewhere).people == (None,)
+
+
+def test_leaving_out_who_is_away_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shortcuts of a large area against all pairs looked at, on random people and sights."""
+    rng = np.random.default_rng(11)
+    found = []
+    for _ in range(60):
+        at_ms = int(rng.integers(1_050, 3_500))
+        elsewhere = {
+            str(n): [stood(f"t{n}", 0.5, *rng.uniform(0.0, 5.0, 2).tolist())] for n in range(6)
+        }
+        sights = [
+            placed(seen(f"new{n}", float(rng.uniform(0.0, 0.8)), at_ms), *rng.uniform(0, 5, 2))
+            for n in range(3)
+        ]
+        bodies = {str(n): advance(None, sight, 0.0) for n, sight in enumerate(sights, 10)}
+        for shortcut in (True, False):
+            with monkeypatch.context() as patched:
+                if not shortcut:
+                    patched.setattr(match, "_is_away", lambda *_: False)
+                    patched.setattr(join, "_is_far", lambda *_: False)
+                known = join.compare({}, bodies, elsewhere, lambda *_: False, at_ms)
+                found.append((assign({}, sights, 1.0, elsewhere), known))
+    assert found[::2] == found[1::2]
+    assert {name for matches, _ in found for name in matches.people} > {None}
+    assert any(known for _, known in found)
