@@ -36,7 +36,9 @@ def write_film(folder: Path, film: Film) -> None:
     try:
         (folder / _INDEX).write_bytes(msgspec.json.encode(film))
     except OSError as error:
-        raise FilmError(f"the film {folder} cannot be written ({error.strerror})") from error
+        raise FilmError(
+            f"the film {folder} cannot be written ({error.strerror}); make room"
+        ) from error
 
 
 def read_film(folder: Path) -> Film:
