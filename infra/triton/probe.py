@@ -15,9 +15,7 @@ from infra.triton.errors import ProbeError, StubDeadError
 MODEL = "shopper_detector"
 #: Small, so that a probe every few seconds costs a busy machine about 5 ms.
 _SIDE_PX = 64
-#: Of the model's two levels: a probe must not wait behind a queue of frames.
-_FIRST = 1
-#: A frame takes 30 to 100 ms; a server this slow to answer does not work.
+#: A frame takes 30 to 100 ms, and each camera has one in line; a server this slow to answer does not work.
 TIMEOUT_S = 5.0
 
 #: What the server (2.51) answers for a model whose stub is dead.
@@ -37,9 +35,7 @@ async def probe(url: str, *, model: str = MODEL, timeout_s: float = TIMEOUT_S) -
     client = triton.InferenceServerClient(url)
     try:
         async with asyncio.timeout(timeout_s):
-            result = await client.infer(
-                model, [image], outputs=[count], priority=_FIRST, client_timeout=timeout_s
-            )
+            result = await client.infer(model, [image], outputs=[count], client_timeout=timeout_s)
     except (InferenceServerException, grpc.RpcError, TimeoutError) as error:
         why = str(error) or f"no answer within {timeout_s:g} s"
         kind = StubDeadError if _STUB_DEAD in why else ProbeError

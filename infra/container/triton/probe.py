@@ -33,8 +33,6 @@ def infer(base: str) -> None:
         "data": [128] * (_SIDE_PX * _SIDE_PX * 3),
     }
     body: dict[str, object] = {
-        # Of the model's two levels the first: a check must not wait behind a queue of frames.
-        "parameters": {"priority": 1},
         "inputs": [image],
         "outputs": [{"name": "COUNT"}],
     }

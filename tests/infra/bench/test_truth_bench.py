@@ -31,7 +31,7 @@ INFO = DetectorInfo("no network", "0" * 64)
 def plan() -> TruthPlan:
     return TruthPlan(
         layout=load_layout(AISLE),
-        stretches=(Stretch("busy", 0, seed=5, minutes=0.35),),
+        stretches=(Stretch("busy", 0, seed=14, minutes=0.35),),
         rates=(2.5, 5.0),
         configuration=replace(CONFIGURATION, fps=5.0),
         models_dir=None,
