@@ -15,7 +15,7 @@ from infra.triton.errors import ProbeError, StubDeadError
 MODEL = "shopper_detector"
 #: Small, so that a probe every few seconds costs a busy machine about 5 ms.
 _SIDE_PX = 64
-#: A frame takes 30 to 100 ms, and each camera has one in line; a server this slow to answer does not work.
+#: A frame takes 30 to 100 ms, and each camera has one in line: a server this slow does not work.
 TIMEOUT_S = 5.0
 
 #: What the server (2.51) answers for a model whose stub is dead.
