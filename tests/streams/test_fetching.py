@@ -11,7 +11,7 @@ from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from streams.fetching import Fetched, FetchingThread, _at_end
+from streams.fetching import Fetched, FetchingThread, _near_end
 from streams.ports import Incoming
 
 GAZE = TopicPartition("gaze", 2)
@@ -77,16 +77,23 @@ class _Nothing:
 
 @pytest.mark.parametrize(
     ("position", "highwater", "at_end"),
-    [(5, 5, True), (4, 5, False), (6, 5, True), (5, None, False), (None, 5, False)],
+    [
+        (5, 5, True),
+        (6, 5, True),
+        (9_000, 10_000, True),  # as many as come between two fetches
+        (8_999, 10_000, False),
+        (5, None, False),
+        (None, 5, False),
+    ],
 )
-async def test_a_partition_is_at_its_end_when_all_that_was_told_of_was_handed_on(
+async def test_a_partition_is_near_its_end_when_about_all_that_was_told_of_was_handed_on(
     position: int | None, highwater: int | None, at_end: bool
 ) -> None:
     state = TopicPartitionState(None)
     state.highwater = highwater
     if position is not None:
         state.seek(position)
-    assert _at_end(state) is at_end
+    assert _near_end(state) is at_end
 
 
 @pytest.mark.parametrize(
