@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +161,7 @@ async def _run(plans: Sequence[Plan], say: Callable[[str], None]) -> SoakReport:
                 settings,
                 stop=asyncio.Event(),
                 ready=lambda: None,
-                now_ms=lambda world=world: world.at_ms,  # type: ignore[misc]
+                now_ms=partial(_now_ms, world),
             )
         )
     began_s, samples = time.monotonic(), [_sample(worlds, plan)]
@@ -181,6 +182,10 @@ _Sample = tuple[float, float]
 def _sample(worlds: Sequence[BayWorld], plan: Plan) -> _Sample:
     hours = sum(world.at_ms - plan.start_ms for world in worlds) / len(worlds) / 3_600_000
     return hours, psutil.Process().memory_info().rss / _MB
+
+
+def _now_ms(world: BayWorld) -> int:
+    return world.at_ms
 
 
 async def _watch(

@@ -10,7 +10,7 @@ from quixstreams.models import SerializationContext, Serializer
 from infra.bench.peers.job import OUTPUT, Attention, Progress, Task
 
 
-class RowSerializer(Serializer):  # type: ignore[misc]
+class RowSerializer(Serializer):  # type: ignore[misc] # the package brings no types
     """Of a row (key, value), the value."""
 
     def __call__(self, value: tuple[bytes, bytes], ctx: SerializationContext) -> bytes:

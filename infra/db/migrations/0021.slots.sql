@@ -43,12 +43,15 @@ $fn$;
 
 -- Baskets of a store by slot, the first `washout` of each slot left out. Slots are counted from the
 -- Unix epoch; they and the washout are whole minutes, `since` and `until` begin a slot. Hours that
--- lie in one slot behind its washout come from hours, all else from minutes.
+-- lie in one slot behind its washout come from hours, all else from minutes. Planned as a query of its
+-- own: within another TimescaleDB asks for each row anew how far an aggregate is filled.
 CREATE OR REPLACE FUNCTION baskets_by_slot(
     of_store text, since timestamptz, until timestamptz, slot interval, washout interval)
 RETURNS TABLE (slot_start timestamptz, currency text, simulated boolean, transactions bigint,
                basket_units numeric, basket_value numeric)
-LANGUAGE sql STABLE AS $fn$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $fn$
+BEGIN
+    RETURN QUERY
     SELECT p.starts, p.currency, p.simulated, sum(p.transactions)::bigint, sum(p.basket_units),
            sum(p.basket_value)
     FROM (
@@ -65,7 +68,8 @@ LANGUAGE sql STABLE AS $fn$
           AND m.bucket >= date_bin(slot, m.bucket, '1970-01-01 00:00+00') + washout
           AND NOT slot_holds_hour(date_bin('1 hour', m.bucket, '1970-01-01 00:00+00'), slot, washout)
     ) AS p
-    GROUP BY p.starts, p.currency, p.simulated
+    GROUP BY p.starts, p.currency, p.simulated;
+END
 $fn$;
 
 -- The same of lines: those of `categories` (or all, with `everything`) from aggregates by category,
@@ -75,7 +79,9 @@ CREATE OR REPLACE FUNCTION lines_by_slot(
     skus text[], categories text[], everything boolean)
 RETURNS TABLE (slot_start timestamptz, currency text, simulated boolean, units numeric,
                net_value numeric)
-LANGUAGE sql STABLE AS $fn$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $fn$
+BEGIN
+    RETURN QUERY
     SELECT p.starts, p.currency, p.simulated, sum(p.units), sum(p.net_value)
     FROM (
         SELECT date_bin(slot, h.bucket, '1970-01-01 00:00+00') AS starts, h.currency, h.simulated,
@@ -101,5 +107,6 @@ LANGUAGE sql STABLE AS $fn$
           AND NOT (everything OR r.category = ANY (categories))
           AND r.closed_at >= date_bin(slot, r.closed_at, '1970-01-01 00:00+00') + washout
     ) AS p
-    GROUP BY p.starts, p.currency, p.simulated
+    GROUP BY p.starts, p.currency, p.simulated;
+END
 $fn$;
